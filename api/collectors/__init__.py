@@ -1,0 +1,1 @@
+"""Listeners for devices that do not speak HTTP."""

@@ -1,0 +1,1 @@
+"""Every callback of the dashboard."""

@@ -1,0 +1,1 @@
+"""The look: pages, panels, figures, theme."""

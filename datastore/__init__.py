@@ -1,0 +1,1 @@
+"""How telemetry and records are kept."""

@@ -1,0 +1,1 @@
+"""One module per kind of server; each speaks the ports of `datastore.ports`."""

@@ -1,0 +1,1 @@
+"""One declared page per file."""

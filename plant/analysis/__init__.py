@@ -1,0 +1,1 @@
+"""Pure functions: arrays and numbers in, numbers out."""
