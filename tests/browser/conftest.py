@@ -1,0 +1,115 @@
+"""A demo plant in its own process and a Chromium that notes everything a customer should never see."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.conftest import CHROMIUM
+
+ROOT = Path(__file__).parents[2]
+QUIET = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a demo plant with two days of history, started the way a person starts it."""
+    folder = tmp_path_factory.mktemp("demo")
+    env = {**os.environ, "DATA_DIR": str(folder), "PORT": str(free_port()), "DEMO_DAYS": "2", "RATE_LIMIT": "0", "ADMIN_PASSWORD": "correct horse battery"}
+    process = subprocess.Popen(
+        [sys.executable, "-u", "app.py", "demo"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if match := re.search(r"http://127\.0\.0\.1:\d+", line):
+            break
+    else:
+        raise AssertionError("the demo plant did not start:\n" + "".join(seen))
+    with open(folder / "server.log", "w") as log:
+        drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=log)
+        yield match.group()
+        process.terminate()
+        process.wait(20)
+        drain.wait(20)
+    process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Witness:
+    """What went wrong on a page: console errors, failed requests, requests to another host."""
+
+    home: str
+    complaints: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+        page.on("request", self._request)
+        page.on("requestfailed", self._failed)
+        page.on("response", lambda r: self.complaints.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"console {message.type}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        host = urlsplit(request.url).netloc
+        if not request.url.startswith(("data:", "blob:", "about:")) and host != urlsplit(self.home).netloc:
+            self.complaints.append(f"foreign request: {request.url}")
+
+    def _failed(self, request: Request) -> None:
+        if "ERR_ABORTED" not in (request.failure or ""):  # the page moved on before the answer came
+            self.complaints.append(f"failed request: {request.url} {request.failure}")
+
+
+@pytest.fixture
+def witness(plant: str) -> Iterator[Witness]:
+    """Fails the test at its end when the browser had anything to complain about."""
+    seen = Witness(plant)
+    yield seen
+    assert not seen.complaints, "\n".join(dict.fromkeys(seen.complaints))
+
+
+@pytest.fixture
+def desktop(chromium: Browser, witness: Witness) -> Iterator[Page]:
+    """A 1920×1080 page."""
+    yield from _page(chromium, witness, 1920, 1080)
+
+
+@pytest.fixture
+def phone(chromium: Browser, witness: Witness) -> Iterator[Page]:
+    """A 390×844 page."""
+    yield from _page(chromium, witness, 390, 844)
+
+
+def _page(chromium: Browser, witness: Witness, width: int, height: int) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": width, "height": height})
+    page = context.new_page()
+    witness.watch(page)
+    yield page
+    context.close()
