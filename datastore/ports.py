@@ -130,6 +130,9 @@ class Records(Protocol):
     def put_devices(self, devices: Iterable[Device]) -> None:
         """Insert or replace by (device_id, kind)."""
 
+    def devices_version(self) -> int:
+        """Changes whenever a device changes; cheap, for whoever keeps something derived from the devices."""
+
     def alarms(self, states: Sequence[str] = ("active", "acknowledged"), window: Window | None = None, limit: int = 1000) -> list[Alarm]:
         """Newest first."""
 

@@ -74,3 +74,9 @@ class Unavailable(PlantError):
     """A part the answer needs (store, broker, worker) does not answer now."""
 
     code = "UNAVAILABLE"
+
+
+class TooMany(PlantError):
+    """Asked too often; `retry_after` in details says after how many seconds it makes sense again."""
+
+    code = "RATE_LIMITED"

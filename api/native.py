@@ -1,0 +1,246 @@
+"""The front door on the event loop: ingest, WebSockets and event streams are answered here, everything else goes to Flask.
+
+Ingest operations are the same declarations that stand on the Flask door; this file only moves bytes.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import Future
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from api import errors
+from api.contract import PUBLIC, Batch, Context, Ingest
+from api.limits import UNLIMITED, Quota
+from api.live import Hub
+from api.wsgi import cors, log, log_request, trace_id
+from datastore.ports import Outcome
+from plant.errors import PlantError, TooMany
+from services.access import Identity
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+failures = logging.getLogger("voltdeck.errors")
+
+LOOP_BYTES = 262_144
+"""Bodies up to this size [bytes] are decoded on the event loop, larger ones on a thread, so that streams never wait for them."""
+
+
+class Gone(Exception):
+    """The client went away before its body had arrived."""
+
+
+class Front:
+    """The ASGI application. `flask` answers what is not native; `begin` and `end` are called when the server starts and stops."""
+
+    def __init__(self, context: Context, flask: App, hub: Hub, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        self.context = context
+        self.flask = flask
+        self.hub = hub
+        self._begin, self._end = begin, end
+        self.limit = context.config.max_body_mb << 20
+        self.ingest = {op.path: op for op in context.operations if isinstance(op, Ingest)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            operation = self.ingest.get(path)
+            if operation is not None and scope["method"] == "POST":
+                await self._take_in(operation, scope, receive, send)
+            elif path.endswith("/stream") and (stream := self.hub.stream(path)) and scope["method"] == "GET":
+                await self._stream(stream, scope, receive, send)
+            else:
+                await self.flask(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self._lifespan(receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                loop = asyncio.get_running_loop()
+                self.hub.open(loop)
+                try:
+                    await loop.run_in_executor(None, self._begin)
+                except Exception as error:
+                    failures.exception("the server cannot start")
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.hub.close()
+                await asyncio.get_running_loop().run_in_executor(None, self._end)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _take_in(self, operation: Ingest, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        headers = _headers(scope)
+        trace = trace_id(headers.get("x-trace-id"))
+        quota, rows = UNLIMITED, 0
+        extra: list[tuple[str, str]] = []
+        try:
+            caller = await self.who(headers, operation.access, "POST")
+            quota = self._count(operation.quota, caller, scope)
+            body = await self._body(headers, receive)
+            query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            if len(body) <= LOOP_BYTES:
+                batch, waiting = self._admit(operation, headers, query, body, caller)
+            else:
+                loop = asyncio.get_running_loop()
+                batch, waiting = await loop.run_in_executor(None, self._admit, operation, headers, query, body, caller)
+            rows = batch.rows
+            answer = operation.answer(batch, await landed(waiting) if waiting else [])
+            status, payload, media = answer.status, answer.payload, answer.media
+            extra += answer.headers
+        except Gone:
+            return
+        except Exception as error:
+            if isinstance(error, TooMany) and "rate_limit" in error.details:
+                quota = Quota(error.details["rate_limit"]["limit"], 0, int(self.context.clock() // 60_000 + 1) * 60)
+            status, payload, extra = self._refusal(error, scope, trace)
+            media = "application/json"
+        await _reply(send, status, payload, media, [("X-Trace-Id", trace), *quota.headers(), *extra, *self._cors(headers)])
+        seconds = time.perf_counter() - started
+        self.context.gauges.observe(operation.path, "POST", status, seconds, rows)
+        # Readings that were taken are counted, not logged: a plant of 200 devices would write a line every 5 ms.
+        if log.isEnabledFor(logging.INFO if status >= 400 else logging.DEBUG):
+            log_request("POST", scope["path"], status, seconds, trace, _address(scope))
+
+    def _admit(self, operation: Ingest, headers: dict[str, str], query: list[tuple[str, str]], body: bytes,
+               caller: Identity) -> tuple[Batch, "Future[list[Outcome]] | None"]:
+        batch = operation.admit(self.context, headers, query, body, {}, caller)
+        return batch, None if batch.dry_run else self.context.store.intake.submit(batch.blocks, 0)
+
+    async def who(self, headers: dict[str, str], need: str, method: str) -> Identity:
+        """Who is calling, if they may. Tokens are looked up on a thread, for that reads the store."""
+        if "authorization" not in headers and "cookie" not in headers:
+            return self.context.authorize(headers, {}, need, method)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self.context.authorize, headers, _cookies(headers), need, method)
+
+    def _count(self, quota: str, caller: Identity, scope: Scope) -> Quota:
+        taken = self.context.limiter.take(quota, caller.username or _address(scope))
+        if taken.refused:
+            raise taken.error(self.context.clock())
+        return taken
+
+    async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > self.limit:
+            raise errors.too_large(self.limit)
+        message = await receive()
+        if not message.get("more_body") and message["type"] == "http.request":
+            body: bytes = message.get("body", b"")
+            return body
+        parts, size = [], 0
+        while True:
+            if message["type"] == "http.disconnect":
+                raise Gone
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self.limit:
+                raise errors.too_large(self.limit)
+            if not message.get("more_body"):
+                return b"".join(parts)
+            message = await receive()
+
+    def _refusal(self, error: Exception, scope: Scope, trace: str) -> tuple[int, bytes, list[tuple[str, str]]]:
+        if not isinstance(error, PlantError):
+            failures.exception("%s %s failed, trace %s", scope.get("method", "WS"), scope["path"], trace, exc_info=error)
+            error = PlantError("The server failed; its log holds the reason under this trace id", "INTERNAL_ERROR")
+        status = errors.status_of(error, scope["path"])
+        payload = orjson.dumps(errors.body(error, status, trace, self.context.clock()), option=orjson.OPT_NON_STR_KEYS, default=str)
+        return status, payload, errors.headers(error, status)
+
+    def _cors(self, headers: dict[str, str]) -> list[tuple[str, str]]:
+        origin = headers.get("origin")
+        return cors(self.context, origin) if origin else []
+
+    async def _stream(self, stream: Any, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        headers = _headers(scope)
+        trace = trace_id(headers.get("x-trace-id"))
+        extra = [("X-Trace-Id", trace), *self._cors(headers)]
+        try:
+            caller = await self.who(headers, stream.access, "GET")
+            extra += self._count("api", caller, scope).headers()
+            self.hub.room_for_stream()
+            events = await stream.open(dict(parse_qsl(scope["query_string"].decode("latin-1"))), headers.get("last-event-id", ""))
+        except Exception as error:
+            status, payload, more = self._refusal(error, scope, trace)
+            await _reply(send, status, payload, "application/json", [*extra, *more])
+            self.context.gauges.observe(stream.route, "GET", status, time.perf_counter() - started)
+            return
+        head = [("Content-Type", "text/event-stream; charset=utf-8"), ("Cache-Control", "no-store"), ("X-Accel-Buffering", "no"), *extra]
+        await send({"type": "http.response.start", "status": 200, "headers": _encoded(head)})
+        self.context.gauges.observe(stream.route, "GET", 200, time.perf_counter() - started)
+        await self.hub.run_stream(events, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = _headers(scope)
+        try:
+            client = self.hub.client_id(scope["path"])
+            self.hub.check_origin(headers, scope.get("scheme", "ws"))
+            caller = await self.who(headers, "panels" if client else PUBLIC, "GET")
+        except PlantError as error:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": error.message[:120]})
+            return
+        await self.hub.run_socket(client, caller, receive, send)
+
+
+async def landed(waiting: "Future[Any]") -> Any:
+    """The result of a future that another thread resolves. A client that leaves does not cancel what was accepted."""
+    if waiting.done():
+        return waiting.result()
+    loop = asyncio.get_running_loop()
+    arrived = loop.create_future()
+
+    def tell(_: "Future[Any]") -> None:
+        loop.call_soon_threadsafe(_settle, arrived)
+
+    waiting.add_done_callback(tell)
+    await arrived
+    return waiting.result()
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _cookies(headers: dict[str, str]) -> dict[str, str]:
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
+    except CookieError:
+        return {}
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else "unknown"
+
+
+def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+
+
+async def _reply(send: Send, status: int, payload: bytes, media: str, headers: list[tuple[str, str]]) -> None:
+    head = [("Content-Type", media), ("Content-Length", str(len(payload))), ("X-Content-Type-Options", "nosniff"), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": _encoded(head)})
+    await send({"type": "http.response.body", "body": payload})

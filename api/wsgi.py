@@ -1,0 +1,216 @@
+"""The Flask door: mounts declared operations on Flask, and gives every answer its trace id, its limits, its errors and its headers."""
+
+import json
+import logging
+import re
+import secrets
+import time
+from typing import Any
+
+import flask
+import orjson
+from flask_compress import Compress
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import NotFound as NoSuchPath
+from werkzeug.routing import Map, RequestRedirect
+
+from api import errors
+from api.contract import Answer, Context, Declared, Ingest, Operation, media_type, unpacked
+from plant.errors import PlantError
+from services.access import Identity
+
+log = logging.getLogger("voltdeck.access")
+failures = logging.getLogger("voltdeck.errors")
+
+RESERVED = re.compile(r"/(?:(?:api|bms|health|docs|redoc|metrics|ws|openapi\.json)(?:/|\Z)|(?:pcs|bess)/)")
+"""Paths that belong to machines: always JSON, never the dashboard's catch-all."""
+CATCH_ALL = "/<path:path>"
+_TRACE = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
+_COMPRESSED = ["application/json", "text/html", "text/css", "text/plain", "text/csv", "application/javascript", "text/javascript", "image/svg+xml"]
+
+
+def trace_id(asked: str | None) -> str:
+    """The id of this request: the caller's `X-Trace-Id` when it is a decent one, else a new one."""
+    if asked and _TRACE.match(asked):
+        return asked
+    return f"trace_{secrets.token_hex(8)}"
+
+
+def cors(context: Context, origin: str) -> list[tuple[str, str]]:
+    """The headers that let a page of another origin read the answer: all origins in development, CORS_ORIGINS else."""
+    allowed = context.config.cors_origins
+    if origin in allowed:
+        return [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), ("Access-Control-Allow-Credentials", "true"), _EXPOSED]
+    if not allowed and context.config.app_env == "development":
+        return [("Access-Control-Allow-Origin", "*"), _EXPOSED]
+    return []
+
+
+_EXPOSED = ("Access-Control-Expose-Headers", "X-Trace-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After")
+
+
+def receive(app: flask.Flask, context: Context) -> None:
+    """First of all hooks, before the guard: trace id and clock of the request, unknown paths, preflights, the JSON face of `/`."""
+    app.config["MAX_CONTENT_LENGTH"] = context.config.max_body_mb << 20
+    known: list[Map] = []
+    face = next(op for op in context.operations if op.path == "/")
+    assert isinstance(face, Operation)
+
+    @app.before_request
+    def open_request() -> flask.typing.ResponseReturnValue | None:
+        request = flask.request
+        flask.g.trace_id = trace_id(request.headers.get("X-Trace-Id"))
+        flask.g.started = time.perf_counter()
+        rule = request.url_rule
+        if rule is None or (rule.rule == CATCH_ALL and RESERVED.match(request.path)):
+            if not known:
+                known.append(Map([r.empty() for r in app.url_map.iter_rules() if r.rule != CATCH_ALL]))
+            _check_path(known[0], request.path, request.method)
+        if request.method == "OPTIONS" and request.headers.get("Access-Control-Request-Method"):
+            asked = request.headers.get("Access-Control-Request-Headers", "")
+            return "", 204, {"Access-Control-Allow-Methods": request.headers["Access-Control-Request-Method"],
+                             "Access-Control-Allow-Headers": asked, "Access-Control-Max-Age": "600"}
+        if request.path == "/" and request.method in ("GET", "HEAD") and "text/html" not in request.headers.get("Accept", ""):
+            return respond(face.call(context, None))
+        return None
+
+    @app.after_request
+    def close_request(response: flask.Response) -> flask.Response:
+        return _dress(context, response)
+
+    app.register_error_handler(PlantError, lambda error: _refuse(context, error))
+    app.register_error_handler(HTTPException, lambda error: _refuse_http(context, error))
+    app.register_error_handler(Exception, lambda error: _fail(context, error))
+
+
+def mount(app: flask.Flask, context: Context) -> None:
+    """Every declared operation becomes a route; limits are counted after the guard knows who is calling."""
+    quotas = {operation.name: operation.quota for operation in context.operations}
+
+    @app.before_request
+    def count() -> None:
+        request = flask.request
+        quota = quotas.get(request.endpoint or "", "api" if RESERVED.match(request.path) else "")
+        taken = context.limiter.take(quota, _caller())
+        flask.g.limit_headers = taken.headers()
+        if taken.refused:
+            raise taken.error(context.clock())
+
+    for operation in context.operations:
+        if not operation.native:
+            app.add_url_rule(operation.flask_rule, endpoint=operation.name, view_func=_view(context, operation), methods=[operation.method])
+    app.config.update(COMPRESS_MIMETYPES=_COMPRESSED, COMPRESS_ALGORITHM=["br", "gzip"], COMPRESS_BR_LEVEL=4, COMPRESS_LEVEL=1)
+    Compress(app)
+
+
+def _view(context: Context, operation: Declared) -> Any:
+    def view(**path: str) -> flask.Response:
+        request = flask.request
+        query = request.args.items(multi=True)
+        if isinstance(operation, Ingest):
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            batch = operation.admit(context, headers, query, request.get_data(), path, who())
+            flask.g.rows = batch.rows
+            outcomes = [] if batch.dry_run else context.store.intake.accept(batch.blocks)
+            return respond(operation.answer(batch, outcomes))
+        assert isinstance(operation, Operation)
+        params = operation.read(path, query)
+        if operation.body is None:
+            return respond(operation.call(context, params))
+        media_type(request.headers.get("Content-Type", ""), (operation.body_media,))
+        body = unpacked(request.get_data(), request.headers.get("Content-Encoding", ""), context.config.max_body_mb << 20)
+        return respond(operation.call(context, params, operation.read_body(body)))
+
+    view.__name__ = operation.name
+    view.permission = operation.access  # type: ignore[attr-defined]  # the guard reads it
+    return view
+
+
+def respond(answer: Any) -> flask.Response:
+    """A Flask response of an operation's answer."""
+    if not isinstance(answer, Answer):
+        answer = Answer(answer)
+    response = flask.Response(answer.payload, status=answer.status, content_type=answer.media)
+    for name, value in answer.headers:
+        response.headers[name] = value
+    return response
+
+
+def who() -> Identity:
+    """Who the guard says is calling; a stranger without rights where no guard stands."""
+    identity: Identity = flask.g.get("identity") or Identity()
+    return identity
+
+
+def _caller() -> str:
+    return who().username or flask.request.remote_addr or "unknown"
+
+
+def _check_path(known: Map, path: str, method: str) -> None:
+    """Raises the 404 or 405 that holds without the dashboard's catch-all."""
+    try:
+        known.bind("localhost").match(path, method)
+    except RequestRedirect:
+        return
+
+
+def _refuse(context: Context, error: PlantError) -> flask.Response:
+    status = errors.status_of(error, flask.request.path)
+    payload = orjson.dumps(errors.body(error, status, _trace(), context.clock()), option=orjson.OPT_NON_STR_KEYS, default=str)
+    response = flask.Response(payload, status=status, content_type="application/json")
+    for name, value in errors.headers(error, status):
+        response.headers[name] = value
+    return response
+
+
+def _refuse_http(context: Context, error: HTTPException) -> flask.typing.ResponseReturnValue:
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()
+    if isinstance(error, NoSuchPath):
+        response = _refuse(context, errors.PathNotFound(flask.request.path))
+    elif isinstance(error, MethodNotAllowed):
+        allowed = sorted(error.valid_methods or [])
+        response = _refuse(context, errors.MethodRefused(flask.request.method, flask.request.path, allowed))
+        response.headers["Allow"] = ", ".join(allowed)
+    elif status == 413:
+        response = _refuse(context, errors.too_large(context.config.max_body_mb << 20))
+    else:
+        response = _refuse(context, errors.Refused(error.description or error.name, errors.code_of_status(status)))
+        response.status_code = status
+    return response
+
+
+def _fail(context: Context, error: Exception) -> flask.Response:
+    failures.exception("%s %s failed, trace %s", flask.request.method, flask.request.path, _trace(), exc_info=error)
+    return _refuse(context, PlantError("The server failed; its log holds the reason under this trace id", "INTERNAL_ERROR"))
+
+
+def _trace() -> str:
+    trace: str = flask.g.get("trace_id", "")
+    return trace
+
+
+def _dress(context: Context, response: flask.Response) -> flask.Response:
+    request = flask.request
+    seconds = time.perf_counter() - flask.g.get("started", time.perf_counter())
+    headers = response.headers
+    headers["X-Trace-Id"] = _trace()
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    if "limit_headers" not in flask.g and RESERVED.match(request.path):  # refused before anyone counted
+        flask.g.limit_headers = context.limiter.take("api", _caller()).headers()
+    for name, value in flask.g.get("limit_headers", ()):
+        headers[name] = value
+    if "Origin" in request.headers and RESERVED.match(request.path):
+        for name, value in cors(context, request.headers["Origin"]):
+            headers[name] = value
+    route = request.url_rule.rule if request.url_rule else "(unknown)"
+    context.gauges.observe(route, request.method, response.status_code, seconds, flask.g.get("rows", 0))
+    if log.isEnabledFor(logging.INFO):
+        log_request(request.method, request.path, response.status_code, seconds, _trace(), request.remote_addr or "")
+    return response
+
+
+def log_request(method: str, path: str, status: int, seconds: float, trace: str, caller: str) -> None:
+    """One compact JSON line."""
+    log.info(json.dumps({"method": method, "path": path, "status": status, "ms": round(seconds * 1000, 2), "trace_id": trace, "caller": caller}))

@@ -1,0 +1,1 @@
+"""FastAPI + pydantic + SQLAlchemy ORM, in the five files the document names."""

@@ -1,0 +1,342 @@
+// What is new, into what is already on the screen: one WebSocket per tab, frames fanned out to tiles, traces and tables.
+// Panels say what they want with data-topic; the server makes each frame once for all who look (see dashboard/live.py).
+(function () {
+  "use strict";
+  const PERIOD = 1000;        // how often wishes and ages are looked over [ms]
+  const LOST = 8000;          // no frame for this long while connected: say so [ms]
+  const STALE = 30000;        // the newest reading is older than this: say so [ms]
+  const MISSED = 5000;        // away for longer than this: draw again instead of leaving a gap [ms]
+  const MARGIN = 300;         // panels this near the screen count as visible [px]
+  const BACK_OFF = [500, 1000, 2000, 4000, 8000, 15000];
+  const MOST_POINTS = 4000;   // per live trace
+
+  let socket = null, tries = 0, retry = 0, hiddenSince = 0, offlineSince = 0, heard = 0, plantAt = 0, skew = 0;
+  const subscribed = new Set();
+  const tokens = new Map();   // topic → last redraw token
+
+  const clientId = (function () {
+    const fresh = "tab-" + Array.from(crypto.getRandomValues(new Uint8Array(9)), function (b) { return b.toString(36).padStart(2, "0"); }).join("");
+    try {
+      return sessionStorage.getItem("vd-client") || (sessionStorage.setItem("vd-client", fresh), fresh);
+    } catch (_) {
+      return fresh;
+    }
+  })();
+
+  // --- words -------------------------------------------------------------------------------------------------------------------
+  let wordsFrom = null, words = {};
+  function word(key, n) {
+    const client = document.getElementById("client");
+    if (client && client.dataset.words !== wordsFrom) {
+      wordsFrom = client.dataset.words;
+      words = JSON.parse(wordsFrom);
+      if (!heard) skew = Number(client.dataset.now) - Date.now();
+    }
+    return (words[key] || "").replace("{n}", n);
+  }
+
+  function now() { return Date.now() + skew; }
+
+  function age(ms) {
+    const s = Math.max(0, Math.round(ms / 1000));
+    if (s < 2) return word("age.now");
+    if (s < 120) return word("age.s", s);
+    if (s < 7200) return word("age.min", Math.round(s / 60));
+    if (s < 172800) return word("age.h", Math.round(s / 3600));
+    return word("age.d", Math.round(s / 86400));
+  }
+
+  // --- wishes ------------------------------------------------------------------------------------------------------------------
+  function isNear(element) {
+    const box = element.getBoundingClientRect();
+    return box.bottom > -MARGIN && box.top < innerHeight + MARGIN && box.width + box.height > 0;
+  }
+
+  function wanted() {
+    const topics = new Set();
+    document.querySelectorAll("[data-topic]").forEach(function (element) {
+      if (element.dataset.panel.startsWith("shell") || isNear(element)) topics.add(element.dataset.topic);
+    });
+    return topics;
+  }
+
+  function send(message) {
+    if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  }
+
+  function reconcile() {
+    const want = document.hidden ? new Set() : wanted();
+    if (want.size && !socket && !retry) connect();
+    if (!want.size && socket) return hangUp();
+    if (!socket || socket.readyState !== WebSocket.OPEN) return;
+    want.forEach(function (topic) {
+      if (subscribed.has(topic)) return;
+      subscribed.add(topic);
+      send({ type: "subscribe", topic: topic });
+    });
+    subscribed.forEach(function (topic) {
+      if (want.has(topic)) return;
+      subscribed.delete(topic);
+      tokens.delete(topic);
+      send({ type: "unsubscribe", topic: topic });
+    });
+  }
+
+  // --- the wire ----------------------------------------------------------------------------------------------------------------
+  function connect() {
+    const url = (location.protocol === "https:" ? "wss://" : "ws://") + location.host + "/ws/" + clientId;
+    const mine = new WebSocket(url);
+    socket = mine;
+    mine.onopen = function () {
+      tries = 0;
+      heard = Date.now();
+      subscribed.clear();
+      if (offlineSince && Date.now() - offlineSince > MISSED) redrawAll();
+      offlineSince = 0;
+      reconcile();
+    };
+    mine.onmessage = function (event) {
+      let frame;
+      try { frame = JSON.parse(event.data); } catch (_) { return; }
+      if (frame.type === "frame") receive(frame);
+    };
+    mine.onclose = function () {
+      if (socket !== mine) return;
+      socket = null;
+      subscribed.clear();
+      offlineSince = offlineSince || Date.now();
+      const wait = BACK_OFF[Math.min(tries, BACK_OFF.length - 1)] * (0.8 + 0.4 * Math.random());
+      tries += 1;
+      retry = setTimeout(function () { retry = 0; reconcile(); }, wait);
+    };
+  }
+
+  function hangUp() {
+    const old = socket;
+    socket = null;
+    subscribed.clear();
+    if (old) old.close(1000);
+  }
+
+  // --- frames ------------------------------------------------------------------------------------------------------------------
+  function receive(frame) {
+    heard = Date.now();
+    if (frame.now) skew = frame.now - heard;
+    document.querySelectorAll("[data-topic]").forEach(function (root) {
+      if (root.dataset.topic !== frame.topic) return;
+      const panel = root.dataset.panel;
+      if (panel === "shell") return pulse(frame);
+      if (frame.at) root.dataset.at = frame.at;
+      if (frame.tiles) tiles(panel, frame.tiles);
+      if (frame.text) texts(root, frame.text);
+      if (frame.rows) rows(root, frame.rows);
+      const plot = root.querySelector(".js-plotly-plot");
+      if (plot && plot.data && window.Plotly) draw(plot, frame);
+      if (frame.redraw !== undefined) redraw(frame.topic, panel, frame.redraw);
+    });
+  }
+
+  function pulse(frame) {
+    plantAt = frame.at || 0;
+    if (frame.devices && document.querySelector("[data-welcome]")) window.dash_clientside.set_props("again", { data: Date.now() });
+  }
+
+  function put(element, text) {
+    if (element && text !== undefined && text !== null && element.textContent !== text) element.textContent = text;
+  }
+
+  function tiles(panel, values) {
+    for (const [key, value] of Object.entries(values)) {
+      const tile = document.querySelector('[data-tile="' + CSS.escape(panel + ":" + key) + '"]');
+      if (!tile) continue;
+      put(tile.querySelector(".vd-number"), value.text);
+      put(tile.querySelector(".vd-tile-note"), value.note);
+      tile.dataset.at = value.at || "";
+      tile.dataset.tone = value.tone || "";
+      tile.toggleAttribute("data-none", value.text === "–");
+      const bar = tile.querySelector(".vd-share > div");
+      if (bar && value.share !== null && value.share !== undefined) bar.style.width = 100 * value.share + "%";
+    }
+  }
+
+  function texts(root, values) {
+    for (const [key, text] of Object.entries(values)) put(root.querySelector('[data-live="' + key + '"]'), text);
+  }
+
+  function rows(root, values) {
+    root.querySelectorAll(".ag-theme-quartz, .vd-table, [data-grid]").forEach(function (element) {
+      const id = element.id || element.dataset.grid;
+      const api = id && window.dash_ag_grid && gridApi(id);
+      if (api) api.applyTransactionAsync({ update: values });
+    });
+  }
+
+  function gridApi(id) {
+    try { return window.dash_ag_grid.getApi(id.startsWith("{") ? JSON.parse(id) : id); } catch (_) { return null; }
+  }
+
+  function draw(plot, frame) {
+    if (frame.extend) extend(plot, frame.extend);
+    (frame.restyle || []).forEach(function (change) { window.Plotly.restyle(plot, change.set, change.traces); });
+    if (frame.relayout) window.Plotly.relayout(plot, frame.relayout);
+  }
+
+  // One more point per trace. Inside the bucket of the last point the point is renewed instead, so that a day in minutes stays a day in minutes.
+  function extend(plot, one) {
+    const traces = one.traces || one.y.map(function (_, i) { return i; });
+    const more = { x: [], y: [], on: [] };
+    let moved = false;
+    traces.forEach(function (index, i) {
+      const trace = plot.data[index];
+      if (!trace || !Array.isArray(trace.x) || one.y[i] === undefined) return;
+      const last = trace.x.length ? Number(trace.x[trace.x.length - 1]) : -Infinity;
+      if (one.bucket && trace.x.length && Math.floor(one.x / one.bucket) <= Math.floor(last / one.bucket)) {
+        if (one.x >= last) trace.y[trace.y.length - 1] = one.y[i];
+        moved = true;
+      } else if (one.x > last) {
+        more.x.push([one.x]);
+        more.y.push([one.y[i]]);
+        more.on.push(index);
+      }
+    });
+    if (more.on.length) window.Plotly.extendTraces(plot, { x: more.x, y: more.y }, more.on, MOST_POINTS);
+    else if (moved) window.Plotly.redraw(plot);
+    slide(plot, one);
+  }
+
+  // The axis follows the newest point, keeping its length.
+  function slide(plot, one) {
+    const axis = plot.layout.xaxis;
+    if (axis && one.span) window.Plotly.relayout(plot, { "xaxis.range": [one.x - one.span, one.x] });
+  }
+
+  function redraw(topic, panel, token) {
+    const before = tokens.get(topic);
+    tokens.set(topic, token);
+    if (before !== undefined && before !== token) again(panel);
+  }
+
+  function again(panel) {
+    window.dash_clientside.set_props({ type: "redraw", id: panel }, { data: Date.now() });
+  }
+
+  function redrawAll() {
+    document.querySelectorAll("[data-topic]").forEach(function (root) {
+      if (root.dataset.panel !== "shell") again(root.dataset.panel);
+    });
+  }
+
+  // --- ages and the pill ----------------------------------------------------------------------------------------------------------
+  function ages() {
+    document.querySelectorAll(".vd-tile").forEach(function (tile) {
+      const at = Number(tile.dataset.at);
+      put(tile.querySelector(".vd-age"), at ? age(now() - at) : "");
+      tile.classList.toggle("vd-stale", !!at && now() - at > Number(tile.dataset.staleAfter));
+    });
+    document.querySelectorAll("[data-age-of]").forEach(function (element) {
+      const root = document.querySelector('.vd-filled[data-panel="' + element.dataset.ageOf + '"]');
+      const at = root ? Number(root.dataset.at) : 0;
+      put(element, at ? age(now() - at) : "");
+    });
+    document.querySelectorAll(".vd-age[data-at]").forEach(function (element) {
+      put(element, age(now() - Number(element.dataset.at)));
+    });
+  }
+
+  function pill() {
+    const element = document.getElementById("live-pill");
+    if (!element || element.getAttribute("aria-checked") !== "true") return;
+    let state = "on", text;
+    if (!socket || socket.readyState !== WebSocket.OPEN) {
+      state = tries > 1 ? "lost" : "connecting";
+      text = word("live." + state);
+    } else if (Date.now() - heard > LOST) {
+      state = "lost";
+      text = word("live.lost");
+    } else if (!plantAt) {
+      state = "connecting";
+      text = word("live");
+    } else {
+      const old = now() - plantAt;
+      state = old > STALE ? "stale" : "on";
+      text = (state === "stale" ? word("live.stale") : word("live")) + " · " + age(old);
+    }
+    if (element.dataset.state === "range" && state === "on") state = "range";
+    element.dataset.shown = state;
+    put(element.querySelector(".vd-pill-text"), text);
+  }
+
+  // --- zoom: ask again for the window; a click on a marked point follows its link ------------------------------------------------------
+  let zoomTimer = 0;
+  function hook(plot) {
+    if (plot.dataset.hooked || typeof plot.on !== "function") return;
+    plot.dataset.hooked = "1";
+    const zooms = !!plot.closest(".vd-zooms");
+    plot.on("plotly_relayout", function (change) {
+      const from = change["xaxis.range[0]"], to = change["xaxis.range[1]"];
+      if (!zooms || from === undefined || to === undefined) return;
+      clearTimeout(zoomTimer);
+      zoomTimer = setTimeout(function () {
+        window.voltdeckShell.change({ from: stamp(from), to: stamp(to), window: null });
+      }, 250);
+    });
+    plot.on("plotly_doubleclick", function () {
+      if (zooms && new URLSearchParams(location.search).has("from")) history.back();
+    });
+    plot.on("plotly_click", function (event) {
+      const link = event.points && event.points[0] && event.points[0].customdata;
+      const href = Array.isArray(link) ? link[0] : link;
+      if (typeof href === "string" && /^(\/(?!\/)|\?)/.test(href)) window.voltdeckShell.go(href);
+    });
+  }
+
+  function stamp(value) {
+    const text = typeof value === "number" ? new Date(value).toISOString() : String(value).replace(" ", "T");
+    return text.slice(0, 19);
+  }
+
+  // Rows with a `href` open it; the id of the grid is on the element AG Grid lives in.
+  document.addEventListener("click", function (event) {
+    const row = event.target.closest && event.target.closest(".ag-row");
+    if (!row) return;
+    const holder = row.closest("[data-panel]");
+    const grid = holder && holder.querySelector(".ag-root-wrapper") && row.closest("[id]");
+    let element = grid;
+    while (element && !(window.dash_ag_grid && gridApi(element.id))) element = element.parentElement && element.parentElement.closest("[id]");
+    if (!element) return;
+    const node = gridApi(element.id).getRowNode(row.getAttribute("row-id"));
+    if (node && node.data && typeof node.data.href === "string") window.voltdeckShell.go(node.data.href);
+  });
+
+  // --- rhythm --------------------------------------------------------------------------------------------------------------------
+  function look() {
+    document.querySelectorAll(".js-plotly-plot").forEach(hook);
+    word("live"); // takes over words and the server's clock when the header changed
+    if (document.hidden) return;
+    reconcile();
+    ages();
+    pill();
+  }
+
+  document.addEventListener("visibilitychange", function () {
+    if (document.hidden) {
+      hiddenSince = Date.now();
+      hangUp();
+    } else {
+      if (hiddenSince && Date.now() - hiddenSince > MISSED) redrawAll();
+      hiddenSince = 0;
+      look();
+    }
+  });
+  window.addEventListener("online", function () { clearTimeout(retry); retry = 0; tries = 0; reconcile(); });
+  setInterval(look, PERIOD);
+  setInterval(function () { send({ type: "ping" }); }, 20000);
+  let soon = 0;
+  function isNews(change) { // our own writing of ages and numbers is only text
+    return change.type === "attributes" || Array.prototype.some.call(change.addedNodes, function (node) { return node.nodeType === 1; });
+  }
+  new MutationObserver(function (changes) {
+    if (soon || !changes.some(isNews)) return;
+    soon = setTimeout(function () { soon = 0; look(); }, 120);
+  }).observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-topic"] });
+})();

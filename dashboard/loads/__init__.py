@@ -1,0 +1,1 @@
+"""What panels load: store and scope in, Table out. Nothing here draws."""

@@ -1,0 +1,157 @@
+"""Any metrics of any devices over the scope's window, thinned to what a screen can show, as one table of columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dashboard.figures.axes import Limit
+from dashboard.figures.lines import Line, Plot
+from dashboard.format import quantity
+from dashboard.page import Scope, Table
+from dashboard.words import word
+from datastore.ports import Series
+from datastore.store import Store
+from plant.metrics import Metric, metric
+from plant.model import Device, Window
+
+PIXELS = 900
+"""Buckets of a chart with one line: about the width of a panel; with more lines fewer, so that the answer stays small."""
+BANDED = 3
+"""Up to this many lines show minimum and maximum of their buckets; of more, bands would only cover each other."""
+BUDGET = {1: 900, 2: 640, 3: 420, 4: 600, 5: 480, 6: 400, 7: 340, 8: 300}
+FEWEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One line wanted: a metric of a device, how it is called and coloured."""
+
+    device: Device
+    metric: str
+    name: str = ""
+    meaning: str = ""
+    faint: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.device.device_id, self.device.kind, self.metric
+
+
+def points_for(lines: int) -> int:
+    """Buckets per line, so that all lines of a chart together stay within some 80 KB."""
+    return BUDGET.get(lines, max(FEWEST, 2400 // max(1, lines)))
+
+
+def history(
+    store: Store,
+    scope: Scope,
+    asks: Sequence[Ask],
+    *,
+    limits: bool = True,
+    overlay: bool = False,
+    floor: tuple[tuple[str, float | None, float | None], ...] = (),
+    bars: bool = False,
+) -> Table:
+    """Columns: `at` (bucket starts, epoch ms UTC) and per line its mean, with `… min` and `… max` when bucketed and few enough;
+    `more["plot"]` is the Plot. Lines nobody ever spoke of are left out; a table without any spoken line is empty."""
+    window = scope.span(store.clock())
+    found = fetch(store, asks, window, points_for(len(asks)), scope)
+    spoken = [ask for ask in asks if ask.key in found and np.isfinite(found[ask.key].mean).any()]
+    if not spoken:
+        return Table({})
+    at = np.unique(np.concatenate([found[ask.key].at for ask in spoken]))
+    columns: dict[str, Any] = {"at": at}
+    lines = []
+    for ask in spoken:
+        series, about = found[ask.key], metric(ask.metric)
+        name = ask.name or about.label(scope.lang)
+        title = unused(f"{name} ({about.unit})" if about.unit else name, columns)
+        places = np.searchsorted(at, series.at)
+        columns[title] = spread(series.mean if about.aggregation not in ("last", "counter") else series.last, places, len(at))
+        banded = series.resolution > 0 and len(spoken) <= BANDED and about.shape == "scalar" and not bars
+        if banded:
+            columns[f"{title} min"] = spread(series.min, places, len(at))
+            columns[f"{title} max"] = spread(series.max, places, len(at))
+        low, high = (f"{title} min", f"{title} max") if banded else ("", "")
+        lines.append(Line(title, name, about.unit, about.decimals, ask.meaning, low, high, faint=ask.faint, width=series.resolution))
+    marks = tuple(limit for ask in spoken for limit in limits_of(metric(ask.metric), scope.lang)) if limits else ()
+    plot = Plot(
+        tuple(lines),
+        window.start,
+        window.end,
+        tuple(dict.fromkeys(marks)),
+        overlay,
+        floor,
+        word("chart.band", scope.lang),
+        tuple(line.column for line in lines) if bars else (),
+    )
+    newest = max(int(series.at[np.isfinite(series.mean)][-1]) + series.resolution for ask in spoken for series in (found[ask.key],))
+    return Table(columns, min(newest, window.end), any(ask.device.simulated for ask in spoken), {"plot": plot, "asks": tuple(spoken)})
+
+
+def fetch(store: Store, asks: Sequence[Ask], window: Window, points: int, scope: Scope) -> dict[tuple[str, str, str], Series]:
+    """The series of all asks, with as few questions to the store as there are metrics."""
+    by_metric: dict[str, list[tuple[str, str]]] = {}
+    for ask in asks:
+        by_metric.setdefault(ask.metric, []).append((ask.device.device_id, ask.device.kind))
+    found: dict[tuple[str, str, str], Series] = {}
+    for name, keys in by_metric.items():
+        found |= store.telemetry.series(keys, [name], window, points=points, zone=scope.zone)
+    return found
+
+
+def spread(numbers: Any, places: Any, length: int) -> Any:
+    """`numbers` at `places` of a column of `length`, NaN elsewhere."""
+    column = np.full(length, np.nan)
+    column[places] = numbers
+    return column
+
+
+def unused(title: str, columns: Mapping[str, Any]) -> str:
+    """A column title nobody has taken yet."""
+    number, fresh = 2, title
+    while fresh in columns:
+        fresh, number = f"{title} {number}", number + 1
+    return fresh
+
+
+def limits_of(about: Metric, lang: str) -> list[tuple[str, Limit]]:
+    """The catalogue's limits of a metric as lines to draw, with its unit."""
+    found = []
+    for severity, (low, high) in (("warning", about.normal), ("alarm", about.alarm)):
+        for value, above in ((low, False), (high, True)):
+            if value is not None:
+                text = f"{word(f'limit.{severity}', lang)} {'>' if above else '<'} {quantity(value, about.unit, _digits(value))}"
+                found.append((about.unit, Limit(value, severity, text, above)))
+    return found
+
+
+def _digits(value: float) -> int:
+    """Decimals a limit needs, as people write it: 0.3, 59.75, 40."""
+    return len(f"{value:g}".partition(".")[2])
+
+
+def live_lines(
+    store: Store, scope: Scope, asks: Sequence[Ask], resolution: Mapping[tuple[str, str, str], int] | None = None
+) -> dict[str, Any] | None:
+    """The frame that adds the newest values to a chart of these asks; None when none of them spoke lately."""
+    latest = store.telemetry.latest(list(dict.fromkeys((ask.device.device_id, ask.device.kind) for ask in asks)))
+    now = store.clock()
+    y: list[float | None] = []
+    for ask in asks:
+        said = latest.get((ask.device.device_id, ask.device.kind))
+        value = said.values.get(ask.metric) if said else None
+        is_new = said is not None and now - said.times.get(ask.metric, said.at) <= max(2_000, 1_500 * ask.device.interval_s)
+        y.append(round(float(value), metric(ask.metric).decimals) if is_new and isinstance(value, int | float) else None)
+    if all(value is None for value in y):
+        return None
+    window = scope.span(now)
+    bucket = max((resolution or {}).values(), default=0) or bucket_of(window, len(asks))
+    return {"extend": {"x": int(scope.local(now)), "y": y, "bucket": bucket, "traces": list(range(len(asks))), "span": window.length}}
+
+
+def bucket_of(window: Window, lines: int) -> int:
+    """About the width [ms] of the buckets of a chart with this many lines, at least a second."""
+    return max(1_000, window.length // points_for(lines) // 1_000 * 1_000)

@@ -1,0 +1,86 @@
+"""One value of every rack, as a map of units × racks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dashboard.figures.axes import plain
+from dashboard.figures.heat import Heat, as_matrix
+from dashboard.loads.fleet import fleet
+from dashboard.loads.units import rack_name, racks, unit_name, units
+from dashboard.page import Scope, Table
+from dashboard.words import word
+from datastore.store import Store
+from plant.metrics import metric
+from plant.model import Kind
+
+FIXED = {"soc": (0.0, 100.0)}
+
+
+def rack_map(store: Store, scope: Scope, name: str, path: str = "/bess") -> Table:
+    """Columns, one row per rack: `row`, `column` (places), `unit`, `rack`, the metric, `at`, `mark` (outside its normal range or stale),
+    `note` (who it is), `href`. A rack that never spoke has NaN. `more["heat"]` says how it is drawn."""
+    about = metric(name)
+    plant = fleet(store, (Kind.BESS, Kind.RACK, Kind.PACK))
+    rows = {number: racks(plant, unit) for number, unit in units(plant).items()}
+    rows = {number: found for number, found in rows.items() if found}
+    across = sorted({rack for found in rows.values() for rack in found})
+    columns: dict[str, list[Any]] = {key: [] for key in ("row", "column", "unit", "rack", name, "at", "mark", "note", "href")}
+    for place, (unit, found) in enumerate(rows.items()):
+        for rack, device in found.items():
+            said = plant.said(device, name)
+            who = f"{unit_name(unit, scope.lang)} · {rack_name(rack, scope.lang)}"
+            stale = said is not None and said.is_stale
+            columns["row"].append(place)
+            columns["column"].append(across.index(rack))
+            columns["unit"].append(unit)
+            columns["rack"].append(rack)
+            columns[name].append(said.value if said else np.nan)
+            columns["at"].append(said.at if said else None)
+            columns["mark"].append(said is not None and (stale or is_outside(said.value, about.normal)))
+            columns["note"].append(f"{who} ({word('stale', scope.lang)})" if stale else who)
+            columns["href"].append(scope.link(path, unit=unit, rack=rack))
+    values = np.asarray(columns[name], dtype=np.float64)
+    heard = [at for at in columns["at"] if at is not None]
+    if not np.isfinite(values).any():
+        return Table({})
+    low, high = FIXED.get(name, (0.0, max(float(np.nanmax(values)), about.normal[1] or 0.0)))
+    spec = Heat(
+        tuple(unit_name(unit, scope.lang) for unit in rows),
+        tuple(f"{rack:02d}" for rack in across),
+        name,
+        about.unit,
+        about.decimals,
+        "level" if name == "soc" else "heat",
+        low,
+        high,
+        column_title=word("name.racks", scope.lang),
+        selected=_selected(rows, across, scope),
+    )
+    simulated = plant.is_simulated([device for found in rows.values() for device in found.values()][:1])
+    return Table(columns, max(heard, default=None), simulated, {"heat": spec})
+
+
+def rack_map_frame(store: Store, scope: Scope, name: str) -> Mapping[str, Any] | None:
+    """The frame that renews the numbers; when a rack comes to be marked, or falls silent, the map is asked for again."""
+    table = rack_map(store, scope, name)
+    if table.is_empty:
+        return None
+    z = as_matrix(table)
+    marks = "".join("1" if mark else "0" for mark in table.columns["mark"])
+    matrix = [plain(row, table.more["heat"].decimals) for row in z]
+    return {"at": table.at, "restyle": [{"set": {"z": [matrix]}, "traces": [0]}], "redraw": f"{int('1' + marks, 2):x}"}
+
+
+def is_outside(value: float, normal: tuple[float | None, float | None]) -> bool:
+    """Whether a value lies outside a range of the catalogue."""
+    low, high = normal
+    return (low is not None and value < low) or (high is not None and value > high)
+
+
+def _selected(rows: Mapping[int, Mapping[int, Any]], across: list[int], scope: Scope) -> tuple[int, int] | None:
+    numbers = list(rows)
+    if scope.unit in rows and scope.rack in rows[scope.unit]:
+        return numbers.index(scope.unit), across.index(scope.rack)
+    return None

@@ -1,0 +1,104 @@
+"""The Dash app as it is served: one HTML page with our theme, a Content-Security-Policy, 404 for paths nobody claims."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import flask
+from dash import Dash
+from markupsafe import escape
+
+from dashboard import theme
+from dashboard.book import Book
+from dashboard.scope import Scope, read
+from dashboard.shell import skeleton
+from dashboard.words import word
+from services.config import Config
+
+HERE = Path(__file__).parent
+VENDORED = ("bootstrap/bootstrap.min.css", "bootstrap-icons/bootstrap-icons.min.css", "inter/inter.css")
+
+INDEX = """<!DOCTYPE html>
+<html lang="{lang}" data-bs-theme="{theme}">
+<head>
+{metas}
+<title>{title}</title>
+<link rel="icon" type="image/svg+xml" href="/assets/icon.svg">
+{vendored}
+<style>{tokens}</style>
+{css}
+</head>
+<body>
+{app_entry}
+<noscript>{script}</noscript>
+<footer>{config}{scripts}{renderer}</footer>
+</body>
+</html>"""
+
+
+class Site(Dash):
+    """Dash with our HTML around it: language and theme are right before the first script runs."""
+
+    zone = "UTC"
+
+    def interpolate_index(self, **parts: Any) -> str:
+        scope = asked(self.zone)
+        return INDEX.format(
+            lang=scope.lang, theme=scope.theme, title=escape(self.title), vendored=vendored(),
+            tokens=theme.css(), script=word("login.script", scope.lang),
+            **{name: parts[name] for name in ("metas", "css", "app_entry", "config", "scripts", "renderer")},
+        )
+
+
+def asked(zone: str) -> Scope:
+    """The scope of the request being answered."""
+    return read(flask.request.query_string.decode("utf-8", "replace"), zone)[0]
+
+
+def vendored() -> str:
+    """Links to the style sheets of others, which come before ours."""
+    return "\n".join(f'<link rel="stylesheet" href="/assets/vendor/{quote(name)}">' for name in VENDORED)
+
+
+def policy(hashes: tuple[str, ...], embed_origins: tuple[str, ...]) -> str:
+    """The Content-Security-Policy of our pages: nothing from elsewhere, no eval, frames only where the config allows."""
+    rules = {
+        "default-src": "'self'",
+        "script-src": " ".join(("'self'", *hashes)),
+        "style-src": "'self' 'unsafe-inline'",  # plotly and AG Grid write style elements
+        "img-src": "'self' data: blob:",
+        "font-src": "'self' data:",
+        "connect-src": "'self'",
+        "worker-src": "'self' blob:",
+        "object-src": "'none'",
+        "base-uri": "'self'",
+        "form-action": "'self'",
+        "frame-ancestors": " ".join(("'self'", *embed_origins)),
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def create(server: flask.Flask, config: Config, book: Book) -> Site:
+    """Dash on `server`, everything served from here, nothing registered process-wide: several may live side by side."""
+    app = Site(
+        __name__, server=server, title=f"{config.site_name} · Voltdeck", update_title="", routes_pathname_prefix="/", assets_folder=str(HERE / "assets"),
+        assets_path_ignore=["vendor", "plain"], pages_folder="", use_pages=False, serve_locally=True, external_stylesheets=[], external_scripts=[],
+        suppress_callback_exceptions=True, add_log_handler=False, enable_mcp=False, csrf_token_name="csrf_access_token", csrf_header_name="X-CSRF-TOKEN",
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1, viewport-fit=cover"}],
+    )
+    app.zone = config.site_tz
+    app.layout = skeleton
+    index_endpoints = {rule.endpoint for rule in server.url_map.iter_rules() if rule.rule in ("/", "/<path:path>")}
+
+    @server.after_request
+    def dress(response: flask.Response) -> flask.Response:
+        if flask.request.endpoint in index_endpoints and response.mimetype == "text/html":
+            response.headers.setdefault("Content-Security-Policy", policy(tuple(app.csp_hashes()), config.embed_origins))
+            response.headers.setdefault("X-Content-Type-Options", "nosniff")
+            response.headers.setdefault("Referrer-Policy", "same-origin")
+            response.headers["Cache-Control"] = "no-store"
+            if response.status_code == 200 and flask.request.path not in book.pages:
+                response.status_code = 404
+        return response
+
+    return app

@@ -1,0 +1,311 @@
+"""Readings of one device out of sealed chunks and hot rows together, each exactly once; and columns into chunks.
+
+A chunk row holds one column of one device for at most one UTC day; the columns that share a `start` make up one chunk,
+`[start, end)` is from its first to just after its last instant, and chunks of one device never overlap. A hot row whose
+instant also stands in a chunk lies over it: what the row says wins, what it leaves open shows through.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+import numpy as np
+
+from datastore.backends.sql_dialects import Connection
+from datastore.backends.sql_keys import Keys
+from datastore.backends.sql_tables import quoted, readings, vectors
+from datastore.ports import Columns, Instants, Numbers
+from datastore.seal import pack, pack_whole, stack, unpack, unpack_vector, unpack_whole
+from plant.metrics import CATALOGUE, metrics_of
+from plant.model import DAY, Window
+
+_HEADS = ("@at", "@received", "@quality")
+_CACHED = 96
+
+
+def nothing(metrics: Sequence[str]) -> Columns:
+    """No readings, with a column for each metric."""
+    none = np.empty(0, dtype=np.int64)
+    return Columns(none, none, none, {name: np.empty((0, 0) if CATALOGUE[name].is_vector else 0) for name in metrics})
+
+
+def take(columns: Columns, which: slice | np.ndarray) -> Columns:  # type: ignore[type-arg]
+    """The rows that `which` (a slice, indices or a mask) picks."""
+    return Columns(columns.at[which], columns.received[which], columns.quality[which], {name: column[which] for name, column in columns.values.items()})
+
+
+def cut(columns: Columns, start: int, end: int) -> Columns:
+    """The rows with start ≤ at < end."""
+    low, high = np.searchsorted(columns.at, (start, end))
+    return columns if low == 0 and high == len(columns.at) else take(columns, slice(int(low), int(high)))
+
+
+def lay_over(under: Columns, over: Columns) -> Columns:
+    """Both together, ascending; where both know an instant, `over` wins with what it says. The columns must have the same names."""
+    if not len(under.at) or not len(over.at):
+        return over if not len(under.at) else under
+    if under.at[-1] < over.at[0]:
+        return join([under, over])
+    at = np.union1d(under.at, over.at)
+    low, top = np.searchsorted(at, under.at), np.searchsorted(at, over.at)
+    heads = []
+    for below, above in ((under.received, over.received), (under.quality, over.quality)):
+        head = np.empty(len(at), dtype=np.int64)
+        head[low] = below
+        head[top] = above
+        heads.append(head)
+    values = {name: _lay(len(at), under.values[name], low, over.values[name], top) for name in under.values}
+    return Columns(at, heads[0], heads[1], values)
+
+
+def _lay(length: int, under: Numbers, low: Instants, over: Numbers, top: Instants) -> Numbers:
+    if under.ndim == 1:
+        values = np.full(length, np.nan)
+        values[low] = under
+        spoken = ~np.isnan(over)
+        values[top[spoken]] = over[spoken]
+        return values
+    matrix = np.full((length, max(under.shape[1], over.shape[1])), np.nan)
+    matrix[low, : under.shape[1]] = under
+    told = ~np.isnan(over).all(axis=1) if over.shape[1] else np.zeros(len(over), dtype=bool)
+    matrix[top[told]] = np.nan
+    matrix[top[told], : over.shape[1]] = over[told]
+    return matrix
+
+
+def join(parts: Sequence[Columns]) -> Columns:
+    """Parts that follow each other in time, end to end; all with the same names."""
+    if len(parts) == 1:
+        return parts[0]
+    values = {}
+    for name in parts[0].values:
+        columns = [part.values[name] for part in parts]
+        values[name] = np.concatenate(columns) if columns[0].ndim == 1 else _join_vectors(columns)
+    return Columns(np.concatenate([p.at for p in parts]), np.concatenate([p.received for p in parts]), np.concatenate([p.quality for p in parts]), values)
+
+
+def _join_vectors(columns: Sequence[Numbers]) -> Numbers:
+    width = max(column.shape[1] for column in columns)
+    return np.concatenate([np.pad(column, ((0, 0), (0, width - column.shape[1])), constant_values=np.nan) for column in columns])
+
+
+def spoken(columns: Columns) -> Columns:
+    """Only the rows in which at least one column speaks."""
+    told = np.zeros(len(columns.at), dtype=bool)
+    for column in columns.values.values():
+        told |= ~np.isnan(column) if column.ndim == 1 else (~np.isnan(column)).any(axis=1)
+        if told.all():
+            return columns
+    return take(columns, told)
+
+
+@dataclass(slots=True)
+class Span:
+    """Where one chunk lies."""
+
+    start: int
+    end: int
+
+
+class Chunks:
+    """Raw readings of the SQL store. `horizon` maps device → just after its last sealed instant."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self.horizon: dict[int, int] = {}
+        self.highest = 0
+        self._decoded: OrderedDict[int, Numbers | Instants] = OrderedDict()
+
+    def refresh(self, connection: Connection) -> None:
+        """Learn from the store how far each device is sealed."""
+        at = self._keys.metric["@at"]
+        self.horizon = dict(connection.execute('SELECT device, max("end") FROM chunk WHERE metric = ? GROUP BY device', (at,)).fetchall())
+        self.highest = max(self.horizon.values(), default=0)
+
+    def raise_horizon(self, device: int, end: int) -> None:
+        self.horizon[device] = max(end, self.horizon.get(device, 0))
+        self.highest = max(self.highest, end)
+
+    def read(self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int) -> Columns:
+        """All readings with start ≤ at < end; `metrics` are columns, rows without any of them stay in."""
+        sealed = self.sealed(connection, device, metrics, start, end)
+        hot = self.hot(connection, kind, metrics, [device], start, end).get(device)
+        return sealed if hot is None else lay_over(sealed, hot)
+
+    def sealed(self, connection: Connection, device: int, metrics: Sequence[str], start: int, end: int) -> Columns:
+        """What the chunks hold of start ≤ at < end."""
+        if start >= self.horizon.get(device, 0):
+            return nothing(metrics)
+        keys = self._keys.metric
+        names = {keys[name]: name for name in (*_HEADS, *metrics)}
+        marks = ", ".join("?" * len(names))
+        rows = connection.execute(
+            f'SELECT metric, "start", blob FROM chunk WHERE device = ? AND metric IN ({marks}) AND "start" > ? AND "start" < ? AND "end" > ? ORDER BY "start"',
+            (device, *names, start - DAY, end, start),
+        ).fetchall()
+        parts = [
+            cut(_decoded({names[metric]: blob for metric, _, blob in group}, metrics), start, end)
+            for _, group in groupby(rows, key=itemgetter(1))
+        ]
+        return join(parts) if parts else nothing(metrics)
+
+    def hot(self, connection: Connection, kind: str, metrics: Sequence[str], devices: Sequence[int] | None, start: int, end: int) -> dict[int, Columns]:
+        """Hot rows with start ≤ at < end per device (None = all); devices without any are absent."""
+        scalars = [name for name in metrics if not CATALOGUE[name].is_vector]
+        arrays = [name for name in metrics if CATALOGUE[name].is_vector]
+        columns = f", {quoted(scalars)}" if scalars else ""
+        wanted, bound = _device_clause(devices)
+        rows = connection.execute(
+            f"SELECT device, ts, received, quality{columns} FROM {readings(kind)} WHERE ts >= ? AND ts < ?{wanted}", (start, end, *bound)
+        ).fetchall()
+        if not rows:
+            return {}
+        heads = np.array([row[:4] for row in rows], dtype=np.int64)
+        numbers = np.array([row[4:] for row in rows], dtype=np.float64).reshape(len(rows), len(scalars))
+        told = self._hot_vectors(connection, kind, arrays, devices, start, end) if arrays else {}
+        found = {}
+        order = np.argsort(heads[:, 0], kind="stable")
+        cuts = np.flatnonzero(np.diff(heads[order, 0])) + 1
+        for mine in np.split(order, cuts):
+            device = int(heads[mine[0], 0])
+            at = heads[mine, 1]
+            values = {name: numbers[mine, j] for j, name in enumerate(scalars)}
+            for name in arrays:
+                by_instant = told.get((device, name), {})
+                values[name] = stack([by_instant.get(instant) for instant in at.tolist()])
+            found[device] = Columns(at, heads[mine, 2], heads[mine, 3], values)
+        return found
+
+    def _hot_vectors(
+        self, connection: Connection, kind: str, metrics: Sequence[str], devices: Sequence[int] | None, start: int, end: int
+    ) -> dict[tuple[int, str], dict[int, Numbers]]:
+        names = {self._keys.metric[name]: name for name in metrics}
+        wanted, bound = _device_clause(devices)
+        marks = ", ".join("?" * len(names))
+        found: dict[tuple[int, str], dict[int, Numbers]] = {}
+        for device, ts, metric, elements in connection.execute(
+            f"SELECT device, ts, metric, elements FROM {vectors(kind)} WHERE ts >= ? AND ts < ?{wanted} AND metric IN ({marks})",
+            (start, end, *bound, *names),
+        ):
+            found.setdefault((device, names[metric]), {})[ts] = unpack_vector(elements)
+        return found
+
+    def sealed_row(self, connection: Connection, device: int, kind: str, at: int) -> tuple[int, int, dict[str, object]] | None:
+        """(received, quality, metric → float or float64 array) of one sealed instant; None when no chunk has it. Decoded columns are cached."""
+        if at >= self.horizon.get(device, 0):
+            return None
+        instants = self._keys.metric["@at"]
+        row = connection.execute(
+            'SELECT id, "start", blob FROM chunk WHERE device = ? AND metric = ? AND "start" <= ? ORDER BY "start" DESC LIMIT 1', (device, instants, at)
+        ).fetchone()
+        if row is None:
+            return None
+        times = self._cached(row[0], row[2], True)
+        place = int(np.searchsorted(times, at))
+        if place == len(times) or times[place] != at:
+            return None
+        whole = {self._keys.metric["@received"], self._keys.metric["@quality"], instants}
+        names = {self._keys.metric[m.name]: m.name for m in metrics_of(kind)}
+        values: dict[str, object] = {}
+        heads = {}
+        for chunk, metric, blob in connection.execute('SELECT id, metric, blob FROM chunk WHERE device = ? AND "start" = ?', (device, row[1])):
+            column = self._cached(chunk, blob, metric in whole)
+            if metric in whole:
+                heads[metric] = int(column[place])
+            elif metric in names and not np.isnan(column[place]).all():
+                values[names[metric]] = column[place]
+        return at + heads[self._keys.metric["@received"]], heads[self._keys.metric["@quality"]], values
+
+    def _cached(self, chunk: int, blob: bytes, whole: bool) -> Numbers | Instants:
+        found = self._decoded.get(chunk)
+        if found is None:
+            found = unpack_whole(blob) if whole else unpack(blob)
+            self._decoded[chunk] = found
+            while len(self._decoded) > _CACHED:
+                self._decoded.popitem(last=False)
+        return found
+
+    def spans(self, connection: Connection, device: int, start: int, end: int) -> list[Span]:
+        """Chunks of a device that touch start … end, ascending."""
+        return [
+            Span(*row)
+            for row in connection.execute(
+                'SELECT "start", "end" FROM chunk WHERE device = ? AND metric = ? AND "start" > ? AND "start" < ? AND "end" > ? ORDER BY "start"',
+                (device, self._keys.metric["@at"], start - DAY, end, start),
+            )
+        ]
+
+    def put(self, connection: Connection, device: int, kind: str, over: Columns, start: int, end: int) -> Columns:
+        """Merge `over` (within start … end, inside one UTC day, with all metrics that speak) into the chunks there; they become one.
+        Returns what that chunk now holds."""
+        spans = self.spans(connection, device, start, end)
+        if spans:
+            every = [m.name for m in metrics_of(kind)]
+            under = self.sealed(connection, device, every, spans[0].start, spans[-1].end)
+            over = lay_over(under, _with_all(over, every))
+            self.drop(connection, device, spans)
+        self._insert(connection, device, over)
+        return over
+
+    def drop(self, connection: Connection, device: int, spans: Iterable[Span]) -> int:
+        """Delete these chunks with all their columns."""
+        return sum(connection.execute('DELETE FROM chunk WHERE device = ? AND "start" = ?', (device, span.start)).rowcount > 0 for span in spans)
+
+    def _insert(self, connection: Connection, device: int, columns: Columns) -> None:
+        if not len(columns.at):
+            return
+        keys = self._keys.metric
+        start, end, n = int(columns.at[0]), int(columns.at[-1]) + 1, len(columns.at)
+        rows = [
+            (device, keys["@at"], start, end, n, pack_whole(columns.at)),
+            # a receive time is close to its instant; the distance packs to almost nothing
+            (device, keys["@received"], start, end, n, pack_whole(columns.received - columns.at)),
+            (device, keys["@quality"], start, end, n, pack_whole(columns.quality)),
+        ]
+        for name, column in columns.values.items():
+            silent = np.isnan(column) if column.ndim == 1 else np.isnan(column).all(axis=1)
+            told = n - int(np.count_nonzero(silent))
+            if told:
+                rows.append((device, keys[name], start, end, told, pack(column)))
+        connection.executemany('INSERT INTO chunk (device, metric, "start", "end", n, blob) VALUES (?, ?, ?, ?, ?, ?)', rows)
+
+
+def _device_clause(devices: Sequence[int] | None) -> tuple[str, Sequence[int]]:
+    if devices is None:
+        return "", ()
+    return (" AND device = ?", devices) if len(devices) == 1 else (f" AND device IN ({', '.join('?' * len(devices))})", devices)
+
+
+def _decoded(blobs: Mapping[str, bytes], metrics: Sequence[str]) -> Columns:
+    at = unpack_whole(blobs["@at"])
+    values = {}
+    for name in metrics:
+        if name in blobs:
+            values[name] = unpack(blobs[name])
+        else:
+            values[name] = np.full((len(at), 0) if CATALOGUE[name].is_vector else len(at), np.nan)
+    return Columns(at, at + unpack_whole(blobs["@received"]), unpack_whole(blobs["@quality"]), values)
+
+
+def _with_all(columns: Columns, metrics: Sequence[str]) -> Columns:
+    n = len(columns.at)
+    values = {name: columns.values.get(name, np.full((n, 0) if CATALOGUE[name].is_vector else n, np.nan)) for name in metrics}
+    return Columns(columns.at, columns.received, columns.quality, values)
+
+
+def days(columns: Columns) -> Iterator[tuple[int, Columns]]:
+    """(UTC midnight, readings of that day) for each day that has some; `at` ascending."""
+    which = columns.at // DAY
+    firsts = np.flatnonzero(np.diff(which)) + 1
+    low = 0
+    for high in (*firsts.tolist(), len(columns.at)):
+        if high > low:
+            yield int(which[low]) * DAY, take(columns, slice(low, high))
+        low = high
+
+
+def window_of(columns: Columns) -> Window:
+    """From the first to just after the last instant."""
+    return Window(int(columns.at[0]), int(columns.at[-1]) + 1)

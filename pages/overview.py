@@ -1,0 +1,68 @@
+"""The plant at a glance."""
+
+from functools import partial
+
+from dashboard import shell
+from dashboard.cards import tiles_panel
+from dashboard.figures.boxes import ticker, topology
+from dashboard.figures.flow import flow
+from dashboard.figures.heat import heat
+from dashboard.figures.lines import lines
+from dashboard.figures.stack import stack
+from dashboard.loads import overview
+from dashboard.loads.rackmap import rack_map, rack_map_frame
+from dashboard.page import Page, Panel
+
+PAGE = Page(
+    path="/",
+    title="page.overview",
+    order=10,
+    icon="speedometer2",
+    panels=(
+        tiles_panel("overview-tiles", "panel.tiles", overview.tiles),
+        Panel("overview-flow", "panel.flow", overview.flow_table, flow, overview.flow_frame, span=4, height=320, is_current=True),
+        Panel(
+            "overview-balance",
+            "panel.balance",
+            overview.balance_table,
+            stack,
+            overview.balance_frame,
+            "panel.balance.note",
+            span=8,
+            height=320,
+        ),
+        Panel(
+            "overview-soc",
+            "panel.soc",
+            partial(rack_map, name="soc"),
+            heat,
+            partial(rack_map_frame, name="soc"),
+            "panel.soc.note",
+            span=4,
+            height=340,
+            is_current=True,
+        ),
+        Panel("overview-frequency", "panel.frequency", overview.frequency_table, lines, overview.frequency_frame, span=8, height=340),
+        Panel(
+            "overview-alarms",
+            "panel.alarms",
+            shell.alarm_table,
+            ticker,
+            shell.alarm_frame,
+            span=6,
+            height=240,
+            is_current=True,
+            draws_empty=True,
+        ),
+        Panel(
+            "overview-topology",
+            "panel.topology",
+            overview.topology_table,
+            topology,
+            overview.topology_frame,
+            span=6,
+            height=240,
+            is_current=True,
+        ),
+    ),
+)

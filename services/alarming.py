@@ -1,0 +1,274 @@
+"""The alarm watch: looks at the latest values once a second and writes what changed: raised, worse, better, cleared."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
+
+from datastore.ports import Latest
+from datastore.store import Store
+from plant.analysis.alarms import (
+    IDLE,
+    MODULE_WORDS,
+    SEVERITIES,
+    SILENT,
+    STATUS_WORDS,
+    Condition,
+    Limit,
+    Timer,
+    Watched,
+    advance,
+    limit_condition,
+    module_conditions,
+    silence_condition,
+    silence_limit,
+    status_condition,
+    watched,
+)
+from plant.errors import Unavailable
+from plant.model import DAY, SECOND, Alarm, Device, Kind, Value
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+"""(device id, kind)."""
+
+EVERY_S = 1.0
+DEVICES_EVERY = 10 * SECOND
+ARCHIVED_AFTER = DAY
+MOVING = frozenset({Kind.VEHICLE, Kind.HOME})  # a parked car or a day's sum is not a device that fell silent
+_MOST_OPEN = 100_000
+_NONE: Mapping[str, Alarm] = {}
+_WORDS = (*MODULE_WORDS, *STATUS_WORDS)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What the watch remembers of one device. `timers`: limits that are not at rest. Words: `heard` metric → instant judged last,
+    `spoken` metric → codes whose words are not zero, `told` code → what was last said, `reports` code → how it stands."""
+
+    device: Device
+    rules: tuple[Watched, ...]
+    timers: dict[Limit, Timer] = field(default_factory=dict)
+    heard: dict[str, int] = field(default_factory=dict)
+    spoken: dict[str, frozenset[str]] = field(default_factory=dict)
+    told: dict[str, Condition] = field(default_factory=dict)
+    reports: dict[str, Timer] = field(default_factory=dict)
+    silent: bool = False
+
+    @property
+    def who(self) -> str:
+        return self.device.name or self.device.device_id
+
+
+class AlarmWatch:
+    """Evaluates every device against the catalogue's limits, its words and its silence. One per store; `step` is not reentrant.
+
+    A device whose newest reading is older than a day when it is first seen is an archive (an imported file), not silent.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+        self._watches: dict[Key, _Watch] = {}
+        self._devices: dict[Key, Device] = {}
+        self._devices_at: int | None = None
+        self._seen: frozenset[Key] = frozenset()
+        self._open: dict[Key, dict[str, Alarm]] = {}
+        self._resumed = False
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Watch on a thread of its own, once a second."""
+        self._thread = threading.Thread(target=self._run, name="alarm-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; idempotent."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY_S):
+            try:
+                self.step(self._clock())
+            except Unavailable as error:
+                log.warning("alarms are not judged: %s", error.message)
+            except Exception:  # the watch must outlive any single bad step
+                log.exception("alarm step failed")
+
+    def step(self, now: int) -> list[Alarm]:
+        """Judge the latest values at `now` [epoch ms]; returns the alarms written in this step."""
+        if not self._resumed:
+            self._open, self._resumed = _by_device(self._store.records.alarms(limit=_MOST_OPEN)), True
+        latest = self._store.telemetry.latest()
+        self._refresh_devices(latest.keys(), now)
+        changed: list[Alarm] = []
+        for key, reading in latest.items():
+            standing = self._open.get(key, _NONE)
+            watch = self._watch(key, reading, standing, now)
+            if watch is None:
+                continue
+            wanted = _conditions(watch, reading, now)
+            if wanted or standing:
+                changed += self._settle(key, watch.device, wanted, standing, now)
+        for key in [key for key in self._open if key not in self._watches]:
+            changed += self._settle(key, Device(*key), {}, self._open[key], now)
+        return changed
+
+    def _refresh_devices(self, keys: Set[Key], now: int) -> None:
+        """Read the registry again when a new device speaks, else every ten seconds."""
+        if self._devices_at is not None and now - self._devices_at < DEVICES_EVERY and keys <= self._seen:
+            return
+        self._devices = {(device.device_id, device.kind): device for device in self._store.records.devices()}
+        self._devices_at, self._seen = now, frozenset(keys)
+        self._watches = {key: watch for key, watch in self._watches.items() if key in self._devices}
+        for key, watch in self._watches.items():
+            watch.device = self._devices[key]
+
+    def _watch(self, key: Key, reading: Latest, standing: Mapping[str, Alarm], now: int) -> _Watch | None:
+        """The watch of a living device; None for archives and for devices that were removed."""
+        found = self._watches.get(key)
+        device = self._devices.get(key)
+        if found is not None or device is None:
+            return found
+        if reading.at < now - ARCHIVED_AFTER and SILENT not in standing:
+            return None
+        watch = self._watches[key] = _Watch(device, watched(device.kind, _lfp(device)))
+        _resume(watch, standing)
+        return watch
+
+    def _settle(self, key: Key, device: Device, wanted: Mapping[str, Condition], standing: Mapping[str, Alarm], now: int) -> list[Alarm]:
+        """Write the difference between what is true and what stands open."""
+        ended = [alarm for code, alarm in standing.items() if code not in wanted]
+        worse = [(alarm, wanted[code]) for code, alarm in standing.items() if code in wanted and wanted[code].severity != alarm.severity]
+        fresh = [condition for code, condition in wanted.items() if code not in standing]
+        if not (ended or worse or fresh):
+            return []
+        # people acknowledge through the API in the meantime: start from what the records say now
+        kept = {alarm.id: alarm for alarm in self._store.records.alarms(limit=_MOST_OPEN)} if ended or worse else {}
+        written = [replace(kept[alarm.id], cleared=now) for alarm in ended if alarm.id in kept]
+        written += [_changed(kept.get(alarm.id, alarm), condition) for alarm, condition in worse]
+        written += [_raised(device, condition, now) for condition in fresh]
+        written = [self._store.records.put_alarm(alarm) for alarm in written]
+        still = {code: alarm for code, alarm in standing.items() if code in wanted}
+        still |= {alarm.code: alarm for alarm in written if alarm.cleared is None}
+        if still:
+            self._open[key] = still
+        else:
+            self._open.pop(key, None)
+        for alarm in written:
+            self._store.live.publish("alarms", alarm)
+        return written
+
+
+def _by_device(alarms: Iterable[Alarm]) -> dict[Key, dict[str, Alarm]]:
+    """Open alarms that are this watch's business, by device and code."""
+    found: dict[Key, dict[str, Alarm]] = {}
+    for alarm in alarms:
+        if _ours(alarm):
+            found.setdefault((alarm.device_id, alarm.kind), {})[alarm.code] = alarm
+    return found
+
+
+def _ours(alarm: Alarm) -> bool:
+    codes = {limit.code for rule in watched(alarm.kind) for limit in rule.limits}
+    return alarm.code == SILENT or alarm.metric in _WORDS or alarm.code in codes
+
+
+def _lfp(device: Device) -> bool:
+    """Whether LFP limits hold: unless the device says that its cells are of another chemistry."""
+    chemistry = str(device.info.get("chemistry", "")).upper()
+    return not chemistry or chemistry.startswith("LFP") or "LIFEPO4" in chemistry
+
+
+def _resume(watch: _Watch, standing: Mapping[str, Alarm]) -> None:
+    """Go on where the last process stopped: what stands open is active until the values say otherwise."""
+    for rule in watch.rules:
+        for limit in rule.limits:
+            alarm = standing.get(limit.code)
+            if alarm is not None and SEVERITIES[limit.severity] <= SEVERITIES[alarm.severity]:
+                watch.timers[limit] = Timer(True)
+    for code, alarm in standing.items():
+        if alarm.metric in _WORDS:
+            watch.reports[code] = Timer(True)
+            watch.told[code] = Condition(code, alarm.severity, alarm.message, alarm.metric, alarm.value, alarm.limit)
+
+
+def _conditions(watch: _Watch, reading: Latest, now: int) -> dict[str, Condition]:
+    """Everything that is true of this device now, by code."""
+    silence = now - (reading.received or reading.at)
+    patience = silence_limit(watch.device.interval_s)
+    watch.silent = silence > patience and watch.device.kind not in MOVING
+    found: dict[str, Condition] = {}
+    if watch.silent:
+        found[SILENT] = silence_condition(watch.who, silence, patience)
+    _judge_limits(watch, reading, now, found)
+    _judge_words(watch, reading, now, found)
+    return found
+
+
+def _judge_limits(watch: _Watch, reading: Latest, now: int, found: dict[str, Condition]) -> None:
+    """Add the worst active limit of each metric and side."""
+    values, timers = reading.values, watch.timers
+    for rule in watch.rules:
+        value = values.get(rule.metric)
+        if not isinstance(value, (int, float)) or value != value:
+            value = None
+        if not timers and (value is None or rule.low < value < rule.high):
+            continue  # nearly always: nothing is counting, nothing is out of line
+        for limit in rule.limits:
+            # silence says nothing about the value: timers keep their state and lose their count
+            wanted = None if value is None or watch.silent else limit.wanted(value)
+            timer = advance(timers.get(limit, IDLE), wanted, now)
+            if timer == IDLE:
+                timers.pop(limit, None)
+            else:
+                timers[limit] = timer
+        worst = next((limit for limit in rule.limits if timers.get(limit, IDLE).active), None)
+        if worst is not None:
+            found[worst.code] = limit_condition(worst, worst.threshold if value is None else value, watch.who)
+
+
+def _judge_words(watch: _Watch, reading: Latest, now: int, found: dict[str, Condition]) -> None:
+    """Add conditions of words that are not zero. Words are read when they are new; only their timers run every second."""
+    for metric in _WORDS:
+        at = reading.times.get(metric)
+        if at is not None and watch.heard.get(metric) != at:
+            watch.heard[metric] = at
+            _hear(watch, metric, reading.values[metric])
+    for code, before in list(watch.reports.items()):
+        spoken = any(code in codes for codes in watch.spoken.values())
+        # the device itself has debounced its words: they count at once and end after the usual delay
+        timer = watch.reports[code] = advance(before, spoken, now, on_delay=0)
+        if timer.active:
+            found[code] = watch.told[code]
+        else:
+            del watch.reports[code], watch.told[code]
+
+
+def _hear(watch: _Watch, metric: str, words: Value) -> None:
+    if isinstance(words, (int, float)):
+        condition = status_condition(metric, words, watch.who)
+        said = [condition] if condition else []
+    else:
+        said = module_conditions(metric, words, watch.who)
+    watch.spoken[metric] = frozenset(condition.code for condition in said)
+    for condition in said:
+        watch.told[condition.code] = condition
+        watch.reports.setdefault(condition.code, IDLE)
+
+
+def _raised(device: Device, condition: Condition, now: int) -> Alarm:
+    return Alarm(device.device_id, device.kind, condition.code, condition.severity, condition.message, now,
+                 condition.metric, condition.value, condition.limit, simulated=device.simulated)
+
+
+def _changed(alarm: Alarm, condition: Condition) -> Alarm:
+    """The alarm at its new severity; one that got worse asks for attention again."""
+    changed = replace(alarm, severity=condition.severity, message=condition.message, value=condition.value, limit=condition.limit)
+    if SEVERITIES[condition.severity] > SEVERITIES[alarm.severity]:
+        return replace(changed, acknowledged=None, acknowledged_by="")
+    return changed

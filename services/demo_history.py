@@ -1,0 +1,145 @@
+"""The demo plant's past, a slice of at most one UTC day at a time, device by device, in the form the bulk road takes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from datastore.ports import Columns, Instants, Numbers
+from plant.model import DAY, HOUR, MINUTE, Quality
+from plant.simulation import Plant, State, Trace, faults
+from plant.simulation.measure import Instruments, Table, agree, site_seconds
+from services.demo_devices import names
+
+FINE = DAY
+"""Age [ms] up to which vectors are kept by the minute; older ones hourly (strings every 15 minutes)."""
+COARSE_RACK, COARSE_INVERTER = HOUR, 15 * MINUTE
+_RACKS_AT_ONCE = 12
+
+Part = tuple[str, str, Columns]
+"""(device id, kind, its readings of the slice)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One run of minutes: the state after it, how far it reaches (epoch ms), and its readings as a lazy sequence."""
+
+    after: State
+    until: int
+    parts: Iterator[Part]
+
+
+def slices(plant: Plant, state: State, until: int, now: int, site_id: str, told: bool = False) -> Iterator[Slice]:
+    """History from `state` to `until` (epoch ms, a full minute), cut at UTC midnights. `now` decides which vectors are fine.
+
+    `state` may stand at any second; a first short step brings it to a full minute. The same state gives the same readings. `told` means
+    that the site's seconds up to the next midnight were already given, as every slice but the last does.
+    """
+    while state.at * 1000 < until:
+        lead = int(-state.at) % 60
+        if lead:
+            state, trace = plant.run(state, 1, lead)
+            yield Slice(state, int(state.at) * 1000, iter(_site_only(plant, trace, site_id)))
+            told = False
+            continue
+        # the last step of a slice ends at 23:59, so that each slice holds the minutes of one UTC day
+        stop = min(until, (int(state.at) * 1000 + MINUTE) // DAY * DAY + DAY - MINUTE)
+        after, trace = plant.run(state, (stop - int(state.at) * 1000) // MINUTE, 60)
+        ahead = plant.run(after, 1, 60)[1] if stop < until else None
+        yield Slice(after, stop, _parts(plant, trace, ahead, told, now, site_id))
+        state, told = after, True
+
+
+def _parts(plant: Plant, trace: Trace, ahead: Trace | None, told: bool, now: int, site_id: str) -> Iterator[Part]:
+    """All devices of one trace. `ahead` is the step after it, whose seconds before midnight still belong to this day; `told` means that
+    this trace's own first seconds were given with the slice before."""
+    ids, read, d = names(plant.design, site_id), Instruments(plant, trace), plant.design
+    at = (trace.at * 1000).astype(np.int64)
+    silent = faults.rack_silent(trace.at, d.seed, d.count)
+    held = np.repeat(faults.unit_held(trace.at, d.seed, d.units), d.racks, axis=1)
+    racks = read.racks()
+    fine = np.flatnonzero((at >= now - FINE) | (at % COARSE_RACK == 0))
+    for start in range(0, d.count, _RACKS_AT_ONCE):
+        group = np.arange(start, min(start + _RACKS_AT_ONCE, d.count))
+        for rack in group:
+            vectors = read.rack_vectors(fine, np.array([rack]))
+            agree(racks, vectors, fine, np.array([rack]))
+            yield from _device(ids["rack"][rack], "rack", at, racks, int(rack), vectors, fine, ~silent[:, rack], held[:, rack])
+    units = read.units(racks)
+    inverters = read.inverter_vectors(every := np.flatnonzero((at >= now - FINE) | (at % COARSE_INVERTER == 0)))
+    table = read.inverters()
+    for i, inverter in enumerate(ids["inverter"]):
+        one = {name: values[:, i : i + 1] for name, values in inverters.items()}
+        yield from _device(inverter, "inverter", at, table, i, one, every)
+    spoken = ~faults.pcs_silent(trace.at, trace.born, d.seed, d.units)
+    for kind, values in (("bess", units), ("pcs", read.pcs()), ("meter", read.meters()), ("weather", read.weather())):
+        for k, device in enumerate(ids[kind]):
+            yield from _device(device, kind, at, values, k, heard=spoken[:, k] if kind == "pcs" else None)
+    yield site_id, "site", _site(plant, trace, ahead, told, read.site(units))
+
+
+def _device(
+    device: str, kind: str, at: Instants, table: Table, place: int, vectors: Table | None = None, steps: np.ndarray | None = None,
+    heard: np.ndarray | None = None, held: Numbers | None = None,
+) -> Iterator[Part]:  # fmt: skip
+    """One device's scalars, and apart from them its vectors when those are at fewer instants."""
+    keep = np.ones(at.size, bool) if heard is None else heard
+    values = {name: column[:, place] for name, column in table.items()}
+    whole = columns(at, values, held)
+    if vectors is None or steps is None:
+        yield device, kind, only(whole, keep)
+    elif steps.size == at.size:
+        yield device, kind, only(replace(whole, values={**values, **{name: v[:, 0] for name, v in vectors.items()}}), keep)
+    else:
+        yield device, kind, only(whole, keep)
+        if steps.size:
+            sparse = replace(only(whole, steps), values={name: v[:, 0] for name, v in vectors.items()})
+            yield device, kind, only(sparse, keep[steps])
+
+
+def columns(at: Instants, values: Table, held: Numbers | None = None) -> Columns:
+    """Columns received a fraction of a second after `at`, or `held` [s] later where a gateway kept them back; marked simulated."""
+    late = np.zeros(at.size) if held is None else held
+    received = at + 350 + (late * 1000).astype(np.int64)
+    quality = np.where(late > 0, int(Quality.SIMULATED | Quality.LATE), int(Quality.SIMULATED)).astype(np.int64)
+    return Columns(at, received, quality, dict(values))
+
+
+def only(whole: Columns, which: np.ndarray) -> Columns:
+    """Some rows (mask or indices) of `whole`."""
+    if which.dtype == bool and which.all():
+        return whole
+    return Columns(whole.at[which], whole.received[which], whole.quality[which], {name: v[which] for name, v in whole.values.items()})
+
+
+def _site(plant: Plant, trace: Trace, ahead: Trace | None, told: bool, minute: Table) -> Columns:
+    """The site: frequency, power and target each second, the rest at full minutes."""
+    seconds, at = _seconds(plant, trace)
+    values: dict[str, Numbers] = dict(seconds)
+    for name in minute.keys() - seconds.keys():
+        values[name] = np.full(at.size, np.nan)
+        values[name][trace.seconds - 1 :: trace.seconds] = minute[name][:, 0]
+    start = np.searchsorted(at, at[-1] // DAY * DAY) if told else 0
+    whole = only(columns(at, values), np.arange(start, at.size))
+    if ahead is not None:
+        more, later = _seconds(plant, ahead)
+        before = later < at[-1] // DAY * DAY + DAY
+        tail = {name: more[name][before] if name in more else np.full(int(before.sum()), np.nan) for name in values}
+        extra = columns(later[before], tail)
+        whole = Columns(
+            np.concatenate([whole.at, extra.at]), np.concatenate([whole.received, extra.received]),
+            np.concatenate([whole.quality, extra.quality]),
+            {name: np.concatenate([whole.values[name], tail[name]]) for name in values},
+        )  # fmt: skip
+    return only(whole, ~faults.site_silent(whole.at / 1000.0, plant.design.seed))
+
+
+def _seconds(plant: Plant, trace: Trace) -> tuple[dict[str, Numbers], Instants]:
+    read = site_seconds(plant, trace)
+    at = (trace.at[:, None] - trace.seconds + np.arange(1.0, trace.seconds + 1)).ravel() * 1000
+    return {name: values.ravel() for name, values in read.items()}, at.astype(np.int64)
+
+
+def _site_only(plant: Plant, trace: Trace, site_id: str) -> Iterator[Part]:
+    seconds, at = _seconds(plant, trace)
+    yield site_id, "site", only(columns(at, seconds), ~faults.site_silent(at / 1000.0, plant.design.seed))
