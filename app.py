@@ -8,7 +8,9 @@
 import argparse
 import json
 import logging
+import multiprocessing
 import os
+import signal
 import socket
 import sys
 import threading
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plant.errors import PlantError
-from services.config import SETTINGS, Config, SettingError, Setting
+from services.config import SETTINGS, Config, Setting, SettingError
 
 if TYPE_CHECKING:
     import flask
@@ -149,8 +151,13 @@ def open_configured(config: Config, clock: Clock = now_ms) -> "Store":
     """The store that the configuration names."""
     from datastore.open import open_store
 
-    return open_store(config.database_url, config.site_tz, clock=clock, auto_register=config.auto_register,
-                      seal_after_ms=config.seal_after_hours * 3_600_000)
+    return open_store(
+        config.database_url,
+        config.site_tz,
+        clock=clock,
+        auto_register=config.auto_register,
+        seal_after_ms=config.seal_after_hours * 3_600_000,
+    )
 
 
 def __getattr__(name: str) -> Any:
@@ -174,7 +181,9 @@ def _product() -> App:
     return _made[0]
 
 
-def environment(flags: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> dict[str, str]:
+def environment(
+    flags: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None, dotenv: Path = Path(".env")
+) -> dict[str, str]:
     """The settings as given: flags beat the environment, which beats the file `.env`."""
     from dotenv import dotenv_values
 
@@ -196,7 +205,11 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
-        line: dict[str, Any] = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname.lower(), "logger": record.name}
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
         message = record.getMessage()
         if record.name == "voltdeck.access":
             line.update(json.loads(message))
@@ -245,11 +258,27 @@ def serve(config: Config, companions: Sequence[Callable[[App], Callable[[], Any]
         try:
             announce_admin(product.store, config)
             settings = uvicorn.Config(
-                product.asgi, loop="uvloop", http="httptools", ws="websockets-sansio", ws_max_size=WEBSOCKET_BYTES, access_log=False, lifespan="on",
-                log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S, backlog=4096,
+                product.asgi,
+                loop="uvloop",
+                http="httptools",
+                ws="websockets-sansio",
+                ws_max_size=WEBSOCKET_BYTES,
+                ws_per_message_deflate=False,  # a frame is made once and shared; packing it for each client would undo that
+                access_log=False,
+                lifespan="on",
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+                backlog=4096,
             )
             shown = f"[{config.host}]" if ":" in config.host else config.host
-            print(f"Voltdeck at http://{shown}:{config.port} (API documentation at /docs, {config.auth_mode} mode); Ctrl-C stops it", flush=True)
+            print(
+                f"Voltdeck at http://{shown}:{config.port} (API documentation at /docs, {config.auth_mode} mode); Ctrl-C stops it",
+                flush=True,
+            )
+            # uvicorn sends the signal that stopped it once more when it is done; being told to stop is no failure
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: None)
             uvicorn.Server(settings).run(sockets=[bound])
         finally:
             product.close()
@@ -258,14 +287,17 @@ def serve(config: Config, companions: Sequence[Callable[[App], Callable[[], Any]
 
 def demo(config: Config) -> int:
     """A living simulated plant: its history is made once, in a process of its own, so that the memory this takes ends with it."""
-    from services.demo import fill_apart, is_filled
+    from services.demo import is_filled
 
     listen(config.host, config.port).close()
     with opened(config) as store:
         filled = is_filled(store)
     if not filled:
-        with progress_bar("Simulating the plant's history") as progress:
-            fill_apart(config, progress)
+        child = multiprocessing.get_context("spawn").Process(target=fill, args=(config,))
+        child.start()
+        child.join()
+        if child.exitcode:
+            raise Stop("the demo plant's history could not be made, see above; started again it goes on where it was")
 
     def plant(product: App) -> Callable[[], Any]:
         from services.demo import LivePlant
@@ -281,14 +313,26 @@ def demo(config: Config) -> int:
     return serve(config, [plant])
 
 
+def fill(config: Config) -> None:
+    """Make the demo plant's history, with a progress bar; safe to repeat."""
+    from services.demo import fill as fill_history
+
+    with opened(config) as store, progress_bar("simulating the plant") as progress:
+        fill_history(store, config, now_ms, progress)
+
+
 @contextmanager
-def progress_bar(title: str) -> "Iterator[Callable[[float, str], None]]":
+def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
     """A bar on the terminal; call it with the share done (0…1) and what is being done."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn()) as bar:
         task = bar.add_task(title, total=1.0)
-        yield lambda share, doing="": bar.update(task, completed=share, description=doing or title)
+
+        def advance(share: float, doing: str = "") -> None:
+            bar.update(task, completed=share, description=doing or title)
+
+        yield advance
 
 
 @contextmanager
@@ -330,10 +374,19 @@ def user(config: Config, argv: Sequence[str]) -> int:
 
 
 def show(config: Config) -> int:
-    """Print what is in force."""
+    """Print what is in force, secrets hidden."""
     for name, value in config.shown().items():
         print(f"{name} = {value}")
     return 0
+
+
+def env_example() -> str:
+    """The file `.env.example`: every setting with its default and what it is for."""
+    lines = ["# Copy to .env and change what you need. Command-line flags beat the environment, which beats this file.", ""]
+    for setting in SETTINGS:
+        also = f" (also read as {', '.join(setting.aliases)})" if setting.aliases else ""
+        lines += [f"# {setting.help}{also}", f"{'# ' if not setting.default else ''}{setting.name}={setting.default}", ""]
+    return "\n".join(lines)
 
 
 def _flag(name: str) -> str:
@@ -366,7 +419,8 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("--zone", default="UTC", help="time zone of times that name none (default: UTC)")
     verbs.add_parser("seal", parents=[common], help="pack old readings into compressed chunks now")
     verbs.add_parser("user", parents=[common], help="add, change and list users", add_help=False)
-    verbs.add_parser("config", parents=[common], help="print the settings in force, secrets hidden")
+    settings = verbs.add_parser("config", parents=[common], help="print the settings in force, secrets hidden")
+    settings.add_argument("--example", action="store_true", help="print the file .env.example instead")
     return parser
 
 
@@ -376,6 +430,9 @@ def main(argv: Sequence[str]) -> int:
     if rest and parsed.verb != "user":
         _parser().error(f"unrecognised arguments: {' '.join(rest)}")
     flags = {setting.name: value for setting in SETTINGS if (value := getattr(parsed, setting.name, None)) is not None}
+    if getattr(parsed, "example", False):
+        print(env_example(), end="")
+        return 0
     try:
         config = Config.from_env(environment(flags))
         set_up_logging(config.log_level)

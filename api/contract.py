@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from api.errors import BadRequest, FieldError, Unsupported, invalid, too_large
 from api.gauges import Gauges
+from api.kinds import Kinds
 from api.limits import Limiter
 from datastore.ports import Outcome
 from datastore.store import Store
@@ -39,14 +40,15 @@ Authorize = Callable[[Mapping[str, str], Mapping[str, str], str, str], Identity]
 
 @dataclass(slots=True)
 class Context:
-    """What operations work with: the store, the settings, the clock [epoch ms], the gauges, the limiter, the guard and all
-    operations that are declared."""
+    """What operations work with: the store, the settings, the clock [epoch ms], the gauges, the limiter, what devices are
+    known, the guard and all operations that are declared."""
 
     store: Store
     config: Config
     clock: Callable[[], int]
     gauges: Gauges
     limiter: Limiter
+    kinds: Kinds
     authorize: Authorize
     operations: "tuple[Declared, ...]"
 
@@ -60,7 +62,7 @@ def open_context(store: Store, config: Config, clock: Callable[[], int], operati
         return nobody
 
     limiter = Limiter({"api": config.rate_limit, "ingest": config.rate_limit_ingest}, clock)
-    return Context(store, config, clock, Gauges(store.intake, clock), limiter, unguarded, tuple(operations))
+    return Context(store, config, clock, Gauges(store.intake, clock), limiter, Kinds(store.records, clock), unguarded, tuple(operations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Decoded readings on their way in. `rejected` holds rows that stay outside: `{index, field, reason}`; `dry_run` = explain, do not keep."""
+    """Decoded readings on their way in. `rejected` holds rows that stay outside: `{index, field, reason}`; `dry_run` = keep nothing."""
 
     blocks: list[Block]
     rows: int
@@ -96,7 +98,8 @@ class Declared:
 
     `path` holds parameters in braces; fields of `params` that stand in the path are path parameters, the others query parameters.
     `reply` is the type of the good answer's body, `example` one such body, `errors` the statuses it can fail with beside the
-    general ones. `native` operations are answered elsewhere (the event loop, a hook) and only documented here. `access` is the permission of `services.access` it needs, or PUBLIC. `quota` names its rate limit, empty for none.
+    general ones. `access` is the permission of `services.access` it needs, or PUBLIC. `quota` names its rate limit, empty for none.
+    `native` operations are answered elsewhere (the event loop, a hook) and only documented here.
     """
 
     method: str
@@ -137,7 +140,12 @@ class Declared:
         try:
             return self.params.model_validate(values)
         except ValidationError as error:
-            raise invalid([field_error(e, "path" if e["loc"][:1] and e["loc"][0] in self.path_names else "query") for e in error.errors(include_url=False)]) from None
+            raise invalid(
+                [
+                    field_error(e, "path" if e["loc"][:1] and e["loc"][0] in self.path_names else "query")
+                    for e in error.errors(include_url=False)
+                ]
+            ) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +183,15 @@ class Ingest(Declared):
     access: str = "ingest"
     quota: str = "ingest"
 
-    def admit(self, context: Context, headers: Mapping[str, str], query: Iterable[tuple[str, str]], body: bytes, path: Mapping[str, str], who: Identity) -> Batch:
+    def admit(
+        self,
+        context: Context,
+        headers: Mapping[str, str],
+        query: Iterable[tuple[str, str]],
+        body: bytes,
+        path: Mapping[str, str],
+        who: Identity,
+    ) -> Batch:
         """First stage, the same for both doors. `headers` have lower-case names. Raises PlantError."""
         params = self.read(path, query)
         media = media_type(headers.get("content-type", ""), tuple(self.body_schema))
@@ -210,7 +226,11 @@ def media_type(content_type: str, known: Sequence[str]) -> str:
     kind = kind.strip().lower()
     if kind not in known:
         raise Unsupported(f"Content-Type '{kind[:80]}' is not read here; send {' or '.join(known)}", accepted=list(known))
-    if parameters and (charset := re.search(r"charset=\"?([\w-]+)", parameters, re.IGNORECASE)) and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+    if (
+        parameters
+        and (charset := re.search(r"charset=\"?([\w-]+)", parameters, re.IGNORECASE))
+        and charset[1].lower() not in ("utf-8", "utf8", "us-ascii")
+    ):
         raise Unsupported(f"Charset '{charset[1][:40]}' is not read here; send UTF-8", accepted=list(known))
     return kind
 
@@ -227,7 +247,9 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
         case "deflate":
             wbits = 15
         case other:
-            raise Unsupported(f"Content-Encoding '{other[:40]}' is not read here; send gzip or none", accepted=["gzip", "deflate", "identity"])
+            raise Unsupported(
+                f"Content-Encoding '{other[:40]}' is not read here; send gzip or none", accepted=["gzip", "deflate", "identity"]
+            )
     inflate = zlib.decompressobj(wbits)
     try:
         plain = inflate.decompress(body, limit + 1)
@@ -274,7 +296,9 @@ def window(start: int, end: int, names: tuple[str, str]) -> Window:
     return Window(start, end)
 
 
-DEVICE_ID = re.compile(r"[^\s/\\?#%\x00-\x1f\x7f-\x9f\ud800-\udfff](?:[^/\\?#%\x00-\x1f\x7f-\x9f\ud800-\udfff]*[^\s/\\?#%\x00-\x1f\x7f-\x9f\ud800-\udfff])?\Z")
+DEVICE_ID = re.compile(
+    r"[^\s/\\?#%\x00-\x1f\x7f-\x9f\ud800-\udfff](?:[^/\\?#%\x00-\x1f\x7f-\x9f\ud800-\udfff]*[^\s/\\?#%\x00-\x1f\x7f-\x9f\ud800-\udfff])?\Z"
+)
 """What an id may look like: printable, without the characters that mean something in a URL, no blanks around it."""
 
 

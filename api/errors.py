@@ -22,36 +22,77 @@ class Fault:
 FAULTS: Mapping[str, Fault] = {
     fault.code: fault
     for fault in (
-        Fault("BAD_REQUEST", 400, "The request cannot be understood or asks for nothing.", "Read the message; compare with the examples under /docs."),
+        Fault(
+            "BAD_REQUEST",
+            400,
+            "The request cannot be understood or asks for nothing.",
+            "Read the message; compare with the examples under /docs.",
+        ),
         Fault("EMPTY_BATCH", 400, "The batch holds no readings.", "Send at least one reading."),
         Fault("INVALID_WINDOW", 400, "The window ends before it starts.", "Let to_ts be later than from_ts."),
         Fault("UNAUTHORIZED", 401, "There is no valid token or key.", "Log in at /api/v1/auth/login and send `Authorization: Bearer …`."),
         Fault("FORBIDDEN", 403, "The caller's role does not allow this.", "Ask an administrator for the role."),
         Fault("NOT_FOUND", 404, "Nothing is at this path or under this name.", "See /docs for every path."),
-        Fault("DEVICE_NOT_FOUND", 404, "No device answers to this id.", "List the devices, or let devices register themselves (AUTO_REGISTER=1)."),
+        Fault(
+            "DEVICE_NOT_FOUND",
+            404,
+            "No device answers to this id.",
+            "List the devices, or let devices register themselves (AUTO_REGISTER=1).",
+        ),
         Fault("METRIC_NOT_FOUND", 404, "The catalogue has no such metric for this kind of device.", "See /api/v1/metrics/catalogue."),
         Fault("NO_DATA", 404, "The device is known, but has not sent anything yet.", "Send a reading first."),
         Fault("METHOD_NOT_ALLOWED", 405, "The path exists, but not with this method.", "The Allow header lists the methods."),
-        Fault("NOT_ACCEPTABLE", 406, "The answer does not exist in the form asked for.", "Ask for one of the formats the documentation names."),
+        Fault(
+            "NOT_ACCEPTABLE", 406, "The answer does not exist in the form asked for.", "Ask for one of the formats the documentation names."
+        ),
         Fault("CONFLICT", 409, "It exists already, or its state does not allow this.", "Read it first, then decide."),
         Fault("BODY_TOO_LARGE", 413, "The request body is larger than MAX_BODY_MB, after unpacking.", "Send smaller batches."),
-        Fault("UNSUPPORTED_MEDIA_TYPE", 415, "The body is of a type or encoding this operation does not read.", "Send `Content-Type: application/json`, plain or gzip."),
-        Fault("VALIDATION_ERROR", 422, "The input makes no sense; `details.field_errors` names index, field and value.", "Correct the fields named."),
+        Fault(
+            "UNSUPPORTED_MEDIA_TYPE",
+            415,
+            "The body is of a type or encoding this operation does not read.",
+            "Send `Content-Type: application/json`, plain or gzip.",
+        ),
+        Fault(
+            "VALIDATION_ERROR",
+            422,
+            "The input makes no sense; `details.field_errors` names index, field and value.",
+            "Correct the fields named.",
+        ),
         Fault("LOCKED", 423, "The device is locked or in maintenance.", "Wait, or end the maintenance."),
-        Fault("RATE_LIMITED", 429, "Too many requests in one minute.", "Wait as long as Retry-After says; send batches instead of single readings."),
+        Fault(
+            "RATE_LIMITED",
+            429,
+            "Too many requests in one minute.",
+            "Wait as long as Retry-After says; send batches instead of single readings.",
+        ),
         Fault("INTERNAL_ERROR", 500, "The server failed; the log holds the reason under the trace id.", "Report it with the trace id."),
         Fault("UNAVAILABLE", 503, "A part the answer needs does not answer now.", "Try again after Retry-After seconds."),
     )
 }
 """Code → its row. Codes that are not here take the row of their exception's class."""
 
-_BY_STATUS = {400: "BAD_REQUEST", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 406: "NOT_ACCEPTABLE",
-              409: "CONFLICT", 413: "BODY_TOO_LARGE", 415: "UNSUPPORTED_MEDIA_TYPE", 422: "VALIDATION_ERROR", 423: "LOCKED",
-              429: "RATE_LIMITED", 503: "UNAVAILABLE"}
+_BY_STATUS = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    406: "NOT_ACCEPTABLE",
+    409: "CONFLICT",
+    413: "BODY_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    422: "VALIDATION_ERROR",
+    423: "LOCKED",
+    429: "RATE_LIMITED",
+    503: "UNAVAILABLE",
+}
 
 Headers = list[tuple[str, str]]
 
-_PULSEBMS = re.compile(r"/api/v1/(devices|telemetry|commands|fleet|twin|simulate|coordinate)(/|\Z)|/(devices|telemetry|fleet|simulate|coordinate)(/|\Z)")
+_PULSEBMS = re.compile(
+    r"/api/v1/(devices|telemetry|commands|fleet|twin|simulate|coordinate)(/|\Z)|/(devices|telemetry|fleet|simulate|coordinate)(/|\Z)"
+)
 _NATIVE = re.compile(r"/api/v1/devices/[^/]+/latest\Z")
 
 
@@ -76,6 +117,12 @@ class Unsupported(PlantError):
     """The body is of a type this operation does not read."""
 
     code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class NotAcceptable(PlantError):
+    """The answer does not exist in the form asked for."""
+
+    code = "NOT_ACCEPTABLE"
 
 
 class Refused(PlantError):

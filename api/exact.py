@@ -18,11 +18,15 @@ def load(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise invalid([FieldError(("body", error.start), "utf8_invalid", f"The body is not UTF-8: byte {error.start} makes no sense")]) from None
+        raise invalid(
+            [FieldError(("body", error.start), "utf8_invalid", f"The body is not UTF-8: byte {error.start} makes no sense")]
+        ) from None
     try:
         return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        raise invalid([FieldError(("body", error.pos), "json_invalid", f"JSON decode error at character {error.pos}: {error.msg}")]) from None
+        raise invalid(
+            [FieldError(("body", error.pos), "json_invalid", f"JSON decode error at character {error.pos}: {error.msg}")]
+        ) from None
     except RecursionError:
         raise invalid([FieldError(("body",), "json_too_deep", "The JSON is nested too deeply")]) from None
     except ValueError:

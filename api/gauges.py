@@ -47,11 +47,16 @@ class Gauges:
         self.registry = CollectorRegistry()
         self._requests = Counter("voltdeck_http_requests", "HTTP requests answered", ("route", "method", "status"), registry=self.registry)
         self._times = Histogram(
-            "voltdeck_http_seconds", "Time to answer an HTTP request", ("route",), registry=self.registry,
+            "voltdeck_http_seconds",
+            "Time to answer an HTTP request",
+            ("route",),
+            registry=self.registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
         )
         self.streams = Gauge("voltdeck_stream_clients", "Open live connections", ("kind",), registry=self.registry)
-        self.dropped = Counter("voltdeck_stream_dropped", "Live connections dropped because the client was too slow", ("kind",), registry=self.registry)
+        self.dropped = Counter(
+            "voltdeck_stream_dropped", "Live connections dropped because the client was too slow", ("kind",), registry=self.registry
+        )
         self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.registry.register(_IntakeFigures(intake))
         ProcessCollector(registry=self.registry)

@@ -23,10 +23,32 @@ from services.access import Identity
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-BMS_FIELDS = ("soc", "soh", "voltage", "current", "cell_avg_voltage", "cell_avg_temp", "cell_max_voltage", "cell_min_voltage",
-              "cell_voltage_diff", "cell_temp_diff")
-PCS_FIELDS = ("apparent_power", "dc_current", "dc_voltage", "ac_current_a", "ac_current_b", "ac_current_c", "ac_voltage_ab",
-              "ac_voltage_bc", "ac_voltage_ca", "temp_environment", "temp_ambient", "temp_igbt")
+BMS_FIELDS = (
+    "soc",
+    "soh",
+    "voltage",
+    "current",
+    "cell_avg_voltage",
+    "cell_avg_temp",
+    "cell_max_voltage",
+    "cell_min_voltage",
+    "cell_voltage_diff",
+    "cell_temp_diff",
+)
+PCS_FIELDS = (
+    "apparent_power",
+    "dc_current",
+    "dc_voltage",
+    "ac_current_a",
+    "ac_current_b",
+    "ac_current_c",
+    "ac_voltage_ab",
+    "ac_voltage_bc",
+    "ac_voltage_ca",
+    "temp_environment",
+    "temp_ambient",
+    "temp_igbt",
+)
 
 HEARTBEAT_S = 15.0
 HEARTBEAT = b": waiting\n\n"
@@ -314,7 +336,11 @@ class _Telemetry:
             "site_id": self.site_id,
             "device_id": row[0],
             "data": {name: row[i] for i, name in wanted if row[i] is not None},
-            "metadata": {"latency_ms": max(0, self.clock() - row[1]), "simulated": bool(row[3] & Quality.SIMULATED), "quality": int(row[3])},
+            "metadata": {
+                "latency_ms": max(0, self.clock() - row[1]),
+                "simulated": bool(row[3] & Quality.SIMULATED),
+                "quality": int(row[3]),
+            },
         }
         return orjson.dumps(frame, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
@@ -346,6 +372,7 @@ class _Socket:
         """Close as soon as the writer gets to it; what waits is not sent any more."""
         if self._end is None:
             self._end = (code, reason)
+            self.leave_all()
             self._waiting.clear()
             self._wake.set()
 
@@ -407,7 +434,8 @@ class _Socket:
         if len(self._sinks) >= MAX_TOPICS:
             raise Unavailable(f"At most {MAX_TOPICS} topics per socket", "TOO_MANY_TOPICS")
         if topic.startswith("panel:"):
-            name, sink = topic, self.offer
+            name: str = topic
+            sink: _Sink = self.offer
         elif topic in ("telemetry", "alerts"):
             if not self.caller.may("read"):
                 raise Forbidden("This link may not read telemetry")
@@ -428,12 +456,22 @@ class _Socket:
             self._leave(topic)
 
     def _alert(self, alarm: Alarm) -> None:
-        self._say({
-            "type": "alert", "timestamp": iso(alarm.cleared or alarm.raised), "alert_id": f"alert_{alarm.id}", "severity": alarm.severity,
-            "category": alarm.metric or alarm.code.lower(), "site_id": self.hub.context.config.site_id, "device_id": alarm.device_id,
-            "title": alarm.code.replace("_", " ").capitalize(), "message": alarm.message, "state": alarm.state,
-            "data": {"value": alarm.value, "threshold": alarm.limit}, "simulated": alarm.simulated,
-        })
+        self._say(
+            {
+                "type": "alert",
+                "timestamp": iso(alarm.cleared or alarm.raised),
+                "alert_id": f"alert_{alarm.id}",
+                "severity": alarm.severity,
+                "category": alarm.metric or alarm.code.lower(),
+                "site_id": self.hub.context.config.site_id,
+                "device_id": alarm.device_id,
+                "title": alarm.code.replace("_", " ").capitalize(),
+                "message": alarm.message,
+                "state": alarm.state,
+                "data": {"value": alarm.value, "threshold": alarm.limit},
+                "simulated": alarm.simulated,
+            }
+        )
 
     def _say(self, content: dict[str, Any]) -> None:
         self.offer(orjson.dumps(content).decode())

@@ -117,8 +117,9 @@ class Front:
         if log.isEnabledFor(logging.INFO if status >= 400 else logging.DEBUG):
             log_request("POST", scope["path"], status, seconds, trace, _address(scope))
 
-    def _admit(self, operation: Ingest, headers: dict[str, str], query: list[tuple[str, str]], body: bytes,
-               caller: Identity) -> tuple[Batch, "Future[list[Outcome]] | None"]:
+    def _admit(
+        self, operation: Ingest, headers: dict[str, str], query: list[tuple[str, str]], body: bytes, caller: Identity
+    ) -> tuple[Batch, "Future[list[Outcome]] | None"]:
         batch = operation.admit(self.context, headers, query, body, {}, caller)
         return batch, None if batch.dry_run else self.context.store.intake.submit(batch.blocks, 0)
 

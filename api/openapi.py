@@ -18,9 +18,19 @@ ERROR_SCHEMA: Mapping[str, Any] = {
             "description": "a sentence; with 422 one entry per fault",
             "anyOf": [
                 {"type": "string"},
-                {"type": "array", "items": {"type": "object", "required": ["type", "loc", "msg", "input"], "properties": {
-                    "type": {"type": "string"}, "loc": {"type": "array", "items": {"type": ["string", "integer"]}}, "msg": {"type": "string"}, "input": {},
-                }}},
+                {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["type", "loc", "msg", "input"],
+                        "properties": {
+                            "type": {"type": "string"},
+                            "loc": {"type": "array", "items": {"type": ["string", "integer"]}},
+                            "msg": {"type": "string"},
+                            "input": {},
+                        },
+                    },
+                },
             ],
         },
         "error": {
@@ -62,12 +72,15 @@ def document(operations: Iterable[Declared]) -> dict[str, Any]:
         "info": {
             "title": f"{SERVICE} API",
             "version": VERSION,
-            "description": "Telemetry of battery storage, solar plants and vehicles, in and out. Errors carry `detail` and an `error` envelope; "
-            "every answer carries `X-Trace-Id`. Times in are ISO 8601 or epoch seconds or milliseconds.",
+            "description": "Telemetry of battery storage, solar plants and vehicles, in and out. "
+            "Errors carry `detail` and an `error` envelope; every answer carries `X-Trace-Id`. "
+            "Times in are ISO 8601 or epoch seconds or milliseconds.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": name, "description": known.get(name, name)} for name in [*[n for n in known if n in used], *sorted(used - set(known))]],
+        "tags": [
+            {"name": name, "description": known.get(name, name)} for name in [*[n for n in known if n in used], *sorted(used - set(known))]
+        ],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -109,7 +122,12 @@ def _parameters(operation: Declared, schemas: dict[str, Any]) -> list[dict[str, 
     for name, field in schema["properties"].items():
         field = {key: value for key, value in field.items() if key != "title"}
         in_path = name in operation.path_names
-        parameter = {"name": name, "in": "path" if in_path else "query", "required": in_path or name in required, "schema": _without_null(field)}
+        parameter = {
+            "name": name,
+            "in": "path" if in_path else "query",
+            "required": in_path or name in required,
+            "schema": _without_null(field),
+        }
         if "description" in parameter["schema"]:
             parameter["description"] = parameter["schema"].pop("description")
         if in_path:
@@ -161,7 +179,10 @@ def _responses(operation: Declared, schemas: dict[str, Any]) -> dict[str, Any]:
     for status in sorted({*operation.errors, *general}):
         if status == 422:
             status = invalid_status(operation.path)
-        responses[str(status)] = {"description": _meaning(status), "content": {"application/json": {"schema": _error_schema(operation, status, schemas)}}}
+        responses[str(status)] = {
+            "description": _meaning(status),
+            "content": {"application/json": {"schema": _error_schema(operation, status, schemas)}},
+        }
     return responses
 
 

@@ -26,7 +26,16 @@ RESERVED = re.compile(r"/(?:(?:api|bms|health|docs|redoc|metrics|ws|openapi\.jso
 """Paths that belong to machines: always JSON, never the dashboard's catch-all."""
 CATCH_ALL = "/<path:path>"
 _TRACE = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
-_COMPRESSED = ["application/json", "text/html", "text/css", "text/plain", "text/csv", "application/javascript", "text/javascript", "image/svg+xml"]
+_COMPRESSED = [
+    "application/json",
+    "text/html",
+    "text/css",
+    "text/plain",
+    "text/csv",
+    "application/javascript",
+    "text/javascript",
+    "image/svg+xml",
+]
 
 
 def trace_id(asked: str | None) -> str:
@@ -68,8 +77,15 @@ def receive(app: flask.Flask, context: Context) -> None:
             _check_path(known[0], request.path, request.method)
         if request.method == "OPTIONS" and request.headers.get("Access-Control-Request-Method"):
             asked = request.headers.get("Access-Control-Request-Headers", "")
-            return "", 204, {"Access-Control-Allow-Methods": request.headers["Access-Control-Request-Method"],
-                             "Access-Control-Allow-Headers": asked, "Access-Control-Max-Age": "600"}
+            return (
+                "",
+                204,
+                {
+                    "Access-Control-Allow-Methods": request.headers["Access-Control-Request-Method"],
+                    "Access-Control-Allow-Headers": asked,
+                    "Access-Control-Max-Age": "600",
+                },
+            )
         if request.path == "/" and request.method in ("GET", "HEAD") and "text/html" not in request.headers.get("Accept", ""):
             return respond(face.call(context, None))
         return None
@@ -204,7 +220,7 @@ def _dress(context: Context, response: flask.Response) -> flask.Response:
     if "Origin" in request.headers and RESERVED.match(request.path):
         for name, value in cors(context, request.headers["Origin"]):
             headers[name] = value
-    route = request.url_rule.rule if request.url_rule else "(unknown)"
+    route = request.url_rule.rule.replace("<", "{").replace(">", "}") if request.url_rule else "(unknown)"
     context.gauges.observe(route, request.method, response.status_code, seconds, flask.g.get("rows", 0))
     if log.isEnabledFor(logging.INFO):
         log_request(request.method, request.path, response.status_code, seconds, _trace(), request.remote_addr or "")
@@ -213,4 +229,6 @@ def _dress(context: Context, response: flask.Response) -> flask.Response:
 
 def log_request(method: str, path: str, status: int, seconds: float, trace: str, caller: str) -> None:
     """One compact JSON line."""
-    log.info(json.dumps({"method": method, "path": path, "status": status, "ms": round(seconds * 1000, 2), "trace_id": trace, "caller": caller}))
+    log.info(
+        json.dumps({"method": method, "path": path, "status": status, "ms": round(seconds * 1000, 2), "trace_id": trace, "caller": caller})
+    )

@@ -25,6 +25,7 @@ BATCHES = (1, 100, 1000)
 BARS = {1: 4.0, 100: 8.0, 1000: 10.0}
 P99_SHARE = 0.2
 ASKED = 20
+FIRST_BATCH = 1000
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ def ask(server: Server, start_ms: int, end_ms: int, expected: int) -> None:
 
 
 def compare(batch: int, sides: Sequence[str], rounds: int, seconds: float, connections: int, folder: Path) -> list[Rounds]:
-    """Fresh servers for this batch size, one unmeasured round each, then alternating rounds."""
+    """Fresh servers for this batch size, one unmeasured round each that makes all vehicles known, then alternating rounds."""
     start = {"baseline": servers.baseline, "bulk": _bulk, "voltdeck": servers.ours}
     with ExitStack() as stack:
         running = [(Rounds(side, batch), stack.enter_context(start[side](folder / f"{side}-{batch}"))) for side in sides]
@@ -93,7 +94,7 @@ def compare(batch: int, sides: Sequence[str], rounds: int, seconds: float, conne
         for number in range(rounds + 1):
             following = next_ms
             for record, server in running:
-                result, cpu = drive(server, batch, connections, seconds if number else 1.0, next_ms)
+                result, cpu = drive(server, batch if number else FIRST_BATCH, connections, seconds if number else 1.0, next_ms)
                 stored[record.side] = verify(server, stored[record.side], result)
                 following = max(following, result.next_ms)
                 if number:

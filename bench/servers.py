@@ -139,12 +139,12 @@ def baseline(folder: Path, port: int = BASELINE_PORT, url: str = "", **env: str)
 
 
 @contextmanager
-def ours(folder: Path, port: int = OURS_PORT, verb: str = "serve", patience: float = 60, wrap: tuple[str, ...] = (),
+def ours(folder: Path, port: int = OURS_PORT, verb: str = "serve", patience: float = 60, program: tuple[str, ...] = (),
          **env: str) -> Iterator[Server]:
-    """This product as `python app.py serve` on an empty store, without rate limits; `wrap` goes before the command (a profiler)."""
+    """This product as `python app.py serve` on an empty store, without rate limits; `program` replaces `python app.py`."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"HOST": "127.0.0.1", "PORT": str(port), "DATA_DIR": str(folder), "RATE_LIMIT": "0", "RATE_LIMIT_INGEST": "0",
                 "ADMIN_PASSWORD": "bench-only-password", **env}
-    command = [*wrap, sys.executable, str(ROOT / "app.py"), verb]
+    command = [*(program or (sys.executable, str(ROOT / "app.py"))), verb]
     with _running("voltdeck", port, command, settings, "/health/ready", folder / "voltdeck.db", ("reading_vehicle",), patience) as server:
         yield server

@@ -28,7 +28,9 @@ def register(server: flask.Flask, book: Book, shared: Shared, zone: str) -> None
         except Unavailable as problem:
             return flask.Response(f"{problem.message} (trace {trace_id()})\n", 503, mimetype="text/plain")
         name = f"{panel_id}.csv"
-        return flask.Response("".join(lines(table, zone)), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+        return flask.Response(
+            "".join(lines(table, zone)), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        )
 
     panel_csv.permission = "export"  # type: ignore[attr-defined]  # read by the guard
     server.add_url_rule("/panels/<panel_id>.csv", "panel_csv", panel_csv)

@@ -20,8 +20,8 @@ def wire(app: Dash, book: Book, shared: Shared) -> None:
         Input({"type": "redraw", "id": MATCH}, "data"),
         State({"type": "panel", "id": MATCH}, "id"),
     )
-    def draw(scope: Mapping[str, Any] | None, _redraw: Any, key: Mapping[str, str]) -> Any:
+    def draw(scope: Mapping[str, Any] | None, redraw: Any, key: Mapping[str, str]) -> Any:
         panel = book.panels.get(str(key.get("id")))
         if panel is None or not scope:
             raise PreventUpdate
-        return body(panel, shared, read(str(scope["query"]), str(scope["zone"]))[0])
+        return body(panel, shared, read(str(scope["query"]), str(scope["zone"]))[0], str(redraw or "")[:64])

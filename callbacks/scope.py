@@ -17,9 +17,17 @@ def wire(app: Dash, store: Store, config: Config, book: Book) -> None:
     """URL → navigation, header, page and scope. Cards are laid out anew only for another page, language or selection of controls."""
 
     @app.callback(
-        Output("nav", "children"), Output("header", "children"), Output("notes", "children"), Output("page-head", "children"),
-        Output("content", "children"), Output("scope", "data"), Output("shown", "data"),
-        Input("url", "pathname"), Input("url", "search"), Input("again", "data"), State("shown", "data"),
+        Output("nav", "children"),
+        Output("header", "children"),
+        Output("notes", "children"),
+        Output("page-head", "children"),
+        Output("content", "children"),
+        Output("scope", "data"),
+        Output("shown", "data"),
+        Input("url", "pathname"),
+        Input("url", "search"),
+        Input("again", "data"),
+        State("shown", "data"),
     )
     def show(path: str | None, search: str | None, again: Any, shown: Mapping[str, Any] | None) -> tuple[Any, ...]:
         path = (path or "/").rstrip("/") or "/"
@@ -41,6 +49,12 @@ def wire(app: Dash, store: Store, config: Config, book: Book) -> None:
         except Exception:  # the store is down: the panels say so, each in its card
             is_new_plant, head = False, shell.page_head(page, scope, None)
         if is_new_plant:
-            return *frame, head, [shell.welcome(flask.request.host_url.rstrip("/"), scope)], state, None
+            return (
+                *frame,
+                head,
+                [shell.welcome(flask.request.host_url.rstrip("/"), scope, now, config.auth_mode == "protected")],
+                state,
+                None,
+            )
         content = no_update if laid_out == shown else shell.content(page, scope)
         return *frame, head, content, state, laid_out

@@ -71,8 +71,9 @@ def filled(panel: Panel, scope: Scope, table: Table, content: Children) -> html.
     marks = {"data-panel": panel.id, "data-at": str(table.at or "")}
     if panel.live is not None and (scope.follows or (panel.is_current and scope.live)):
         marks["data-topic"] = scope.topic(panel.id)
-    badge = html.Span(word("simulated", scope.lang), className="vd-simulated", title=word("simulated.note", scope.lang))
-    return html.Div([badge if table.simulated and not panel.bare else None, content], className="vd-filled", **marks)
+    if table.simulated:
+        marks |= {"data-simulated": word("simulated", scope.lang), "data-simulated-note": word("simulated.note", scope.lang)}
+    return html.Div(content, className="vd-filled", **marks)
 
 
 def skeleton(panel: Panel) -> html.Div:
@@ -91,8 +92,12 @@ def empty(panel: Panel, scope: Scope) -> html.Div:
     )
 
 
-def error(panel: Panel, scope: Scope, trace: str, reason: str = "panel.error") -> html.Div:
-    """The panel failed: what, under which trace id the log tells more, and that the page lives on."""
+def error(panel: Panel, scope: Scope, trace: str, reason: str = "panel.error") -> html.Div | html.Span:
+    """The panel failed: what, under which trace id the log tells more, and that the page lives on. Panels without a height (in the
+    header) show only a sign."""
+    if not panel.height:
+        said = f"{word(reason, scope.lang)}: {word(panel.title, scope.lang)} ({word('panel.trace', scope.lang)} {trace})"
+        return html.Span(icon("exclamation-triangle", said), className="vd-icon-button vd-error", title=said)
     return html.Div(
         [
             icon("exclamation-triangle"),
@@ -144,7 +149,13 @@ def tile_frame(tiles: Sequence[Tile], lang: str) -> dict[str, Any]:
     """The frame keys that bring the same tiles up to date in place."""
     return {
         "tiles": {
-            t.key: {"text": tile_text(t), "at": t.at, "tone": t.tone, "note": word(t.note, lang), "share": None if t.share is None else _clip(t.share)}
+            t.key: {
+                "text": tile_text(t),
+                "at": t.at,
+                "tone": t.tone,
+                "note": word(t.note, lang),
+                "share": None if t.share is None else _clip(t.share),
+            }
             for t in tiles
         }
     }
@@ -155,7 +166,7 @@ def tiles_panel(panel_id: str, title: str, tiles: Callable[[Store, Scope], Seque
 
     def load(store: Store, scope: Scope) -> Table:
         shown = tuple(tiles(store, scope))
-        columns = {
+        columns: dict[str, list[Any]] = {
             "name": [word(t.title, scope.lang) for t in shown],
             "value": [t.value for t in shown],
             "unit": [t.unit for t in shown],
@@ -164,12 +175,20 @@ def tiles_panel(panel_id: str, title: str, tiles: Callable[[Store, Scope], Seque
         return Table(columns, at=max((t.at for t in shown if t.at), default=None), more={"tiles": shown})
 
     def draw(table: Table, scope: Scope) -> html.Div:
-        return html.Div([tile(panel_id, t, scope) for t in table.more["tiles"]], className="vd-tiles")
+        shown = table.more["tiles"]
+        columns = {f"--{size}": _columns(len(shown), most) for size, most in (("wide", 8), ("middle", 6), ("narrow", 4))}
+        return html.Div([tile(panel_id, t, scope) for t in shown], className="vd-tiles", style=columns)
 
     def live(store: Store, scope: Scope) -> Mapping[str, Any]:
         return tile_frame(tiles(store, scope), scope.lang)
 
     return Panel(panel_id, title, load, draw, live, span=span, height=104, is_current=True, bare=True)
+
+
+def _columns(count: int, most: int) -> int:
+    """Tiles per row so that rows are full, or nearly."""
+    rows = -(-count // most) or 1
+    return -(-count // rows) or 1
 
 
 def _clip(share: float | None) -> float:

@@ -14,6 +14,7 @@ CONFIG: Mapping[str, Any] = {
     "displayModeBar": False,
     "responsive": True,
     "scrollZoom": False,
+    "showTips": False,
     "doubleClick": False,  # a double click goes back to the window before the zoom, by live.js
     "locale": "en",
 }

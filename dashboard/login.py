@@ -18,9 +18,19 @@ def register(server: flask.Flask, config: Config) -> None:
         scope = asked(config.site_tz)
         lang = scope.lang if "lang" in flask.request.args else flask.request.accept_languages.best_match(LANGUAGES, "en") or "en"
         page = flask.render_template(
-            "login.html", word=lambda key: word(key, lang), lang=lang, theme=scope.theme, site=config.site_name, tokens=theme.css(), vendored=vendored()
+            "login.html",
+            word=lambda key: word(key, lang),
+            lang=lang,
+            theme=scope.theme,
+            site=config.site_name,
+            tokens=theme.css(),
+            vendored=vendored(),
         )
-        headers = {"Content-Security-Policy": policy((), config.embed_origins), "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        headers = {
+            "Content-Security-Policy": policy((), config.embed_origins),
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
         return flask.Response(page, mimetype="text/html", headers=headers)
 
     server.register_blueprint(pages)

@@ -49,7 +49,8 @@ class Tile:
 class Panel:
     """`draw` returns a plotly figure as a dict (keys data, layout) or a Dash component. `live` gives the keys of a frame (see
     `dashboard.live`) or None for nothing new; `is_current` says the panel shows now, whatever the window. `span` of 12 columns,
-    `height` of the figure in px, `bare` has no card, `title` and `note` are word keys. An empty table is not drawn, but for `draws_empty`."""
+    `height` of the figure in px, `bare` has no card, `title` and `note` are word keys. An empty table is not drawn
+    unless `draws_empty`."""
 
     id: str
     title: str

@@ -26,9 +26,9 @@ class Shared:
         self._tables: dict[str, tuple[int, Table]] = {}
         self._loading: dict[str, threading.Lock] = {}
 
-    def table(self, panel: Panel, scope: Scope) -> Table:
-        """What `panel` shows in `scope`, at most a second old."""
-        key = scope.topic(panel.id)
+    def table(self, panel: Panel, scope: Scope, version: str = "") -> Table:
+        """What `panel` shows in `scope`, at most a second old; another `version` is never answered with this one's table."""
+        key = f"{scope.topic(panel.id)} {version}"
         with self._lock:
             gate = self._loading.setdefault(key, threading.Lock())
         with gate:
@@ -49,13 +49,14 @@ class Shared:
             while len(self._tables) > self._most:
                 oldest = next(iter(self._tables))
                 del self._tables[oldest]
-                self._loading.pop(oldest, None)
+            if len(self._loading) > 4 * self._most:  # gates of loads that failed, or of what is no longer kept
+                self._loading = {name: gate for name, gate in self._loading.items() if name in self._tables or gate.locked()}
 
 
-def body(panel: Panel, shared: Shared, scope: Scope) -> Any:
+def body(panel: Panel, shared: Shared, scope: Scope, version: str = "") -> Any:
     """The card's content: drawn, empty, or an error with the trace id under which the log says more."""
     try:
-        table = shared.table(panel, scope)
+        table = shared.table(panel, scope, version)
         if table.is_empty and not panel.draws_empty:
             return cards.empty(panel, scope)
         drawn = panel.draw(table, scope)

@@ -93,8 +93,16 @@ class Scope:
         zone = ZoneInfo(self.zone)
         written = [None if at is None else _write(at, zone) for at in (self.start, self.end)]
         return {
-            "unit": self.unit, "rack": self.rack, "device": self.device, "metric": self.metric, "window": self.window,
-            "from": written[0], "to": written[1], "lang": self.lang, "theme": self.theme, "live": "1" if self.live else "0",
+            "unit": self.unit,
+            "rack": self.rack,
+            "device": self.device,
+            "metric": self.metric,
+            "window": self.window,
+            "from": written[0],
+            "to": written[1],
+            "lang": self.lang,
+            "theme": self.theme,
+            "live": "1" if self.live else "0",
         }
 
 
@@ -106,7 +114,7 @@ def read(query: str, zone: str = "UTC") -> tuple[Scope, tuple[str, ...]]:
     bad = ["query"] if "query" in given and len(query) > 8_000 else []
     for name in ("unit", "rack"):
         if name in given:
-            _keep(values, bad, name, int(given[name]) if given[name].isascii() and given[name].isdigit() and 0 < int(given[name][:6]) < 10_000 else None)
+            _keep(values, bad, name, _number(given[name]))
     for name in ("device", "metric"):
         if name in given:
             _keep(values, bad, name, given[name] if given[name].isprintable() and len(given[name]) <= 500 else None)
@@ -139,6 +147,11 @@ def shift(at: Any, zone: str) -> Any:
 def _offset(at: float, zone: ZoneInfo) -> float:
     offset = datetime.fromtimestamp(at / 1000, zone).utcoffset() or timedelta()
     return offset.total_seconds() * 1000
+
+
+def _number(text: str) -> int | None:
+    """A unit's or rack's number, 1…9999."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 and int(text) else None
 
 
 def _keep(values: dict[str, Any], bad: list[str], name: str, value: Any) -> None:

@@ -44,8 +44,12 @@ class Site(Dash):
     def interpolate_index(self, **parts: Any) -> str:
         scope = asked(self.zone)
         return INDEX.format(
-            lang=scope.lang, theme=scope.theme, title=escape(self.title), vendored=vendored(),
-            tokens=theme.css(), script=word("login.script", scope.lang),
+            lang=scope.lang,
+            theme=scope.theme,
+            title=escape(self.title),
+            vendored=vendored(),
+            tokens=theme.css(),
+            script=word("login.script", scope.lang),
             **{name: parts[name] for name in ("metas", "css", "app_entry", "config", "scripts", "renderer")},
         )
 
@@ -81,9 +85,23 @@ def policy(hashes: tuple[str, ...], embed_origins: tuple[str, ...]) -> str:
 def create(server: flask.Flask, config: Config, book: Book) -> Site:
     """Dash on `server`, everything served from here, nothing registered process-wide: several may live side by side."""
     app = Site(
-        __name__, server=server, title=f"{config.site_name} · Voltdeck", update_title="", routes_pathname_prefix="/", assets_folder=str(HERE / "assets"),
-        assets_path_ignore=["vendor", "plain"], pages_folder="", use_pages=False, serve_locally=True, external_stylesheets=[], external_scripts=[],
-        suppress_callback_exceptions=True, add_log_handler=False, enable_mcp=False, csrf_token_name="csrf_access_token", csrf_header_name="X-CSRF-TOKEN",
+        __name__,
+        server=server,
+        title=f"{config.site_name} · Voltdeck",
+        update_title="",
+        routes_pathname_prefix="/",
+        assets_folder=str(HERE / "assets"),
+        assets_path_ignore=["vendor", "plain"],
+        pages_folder="",
+        use_pages=False,
+        serve_locally=True,
+        external_stylesheets=[],
+        external_scripts=[],
+        suppress_callback_exceptions=True,
+        add_log_handler=False,
+        enable_mcp=False,
+        csrf_token_name="csrf_access_token",
+        csrf_header_name="X-CSRF-TOKEN",
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1, viewport-fit=cover"}],
     )
     app.zone = config.site_tz

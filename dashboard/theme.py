@@ -8,26 +8,68 @@ FONT = "Inter, 'Noto Sans TC', 'Noto Sans CJK TC', 'PingFang TC', 'Microsoft Jhe
 
 RAMPS: Mapping[str, Mapping[str, str]] = {
     "dark": {
-        "bg": "#0d1117", "surface": "#141a22", "raised": "#1b232d", "line": "#28313d", "grid": "#212a35",
-        "text": "#e8edf3", "muted": "#a3afbd", "faint": "#8390a0", "accent": "#58a6ff", "accent-soft": "#16293f", "on-accent": "#08131f",
+        "bg": "#0d1117",
+        "surface": "#141a22",
+        "raised": "#1b232d",
+        "line": "#28313d",
+        "grid": "#212a35",
+        "text": "#e8edf3",
+        "muted": "#a3afbd",
+        "faint": "#8390a0",
+        "accent": "#58a6ff",
+        "accent-soft": "#16293f",
+        "on-accent": "#08131f",
     },
     "light": {
-        "bg": "#f5f6f8", "surface": "#ffffff", "raised": "#eef1f4", "line": "#dbe0e6", "grid": "#e8ebef",
-        "text": "#17202b", "muted": "#4d5968", "faint": "#626e7d", "accent": "#0b5fcc", "accent-soft": "#e3edfb", "on-accent": "#ffffff",
+        "bg": "#f5f6f8",
+        "surface": "#ffffff",
+        "raised": "#eef1f4",
+        "line": "#dbe0e6",
+        "grid": "#e8ebef",
+        "text": "#17202b",
+        "muted": "#4d5968",
+        "faint": "#626e7d",
+        "accent": "#0b5fcc",
+        "accent-soft": "#e3edfb",
+        "on-accent": "#ffffff",
     },
 }
 """Neutral ramp and accent. `text`, `muted` and `faint` keep 4.5:1 on `bg` and `surface` (WCAG AA)."""
 
 COLOURS: Mapping[str, Mapping[str, str]] = {
     "dark": {
-        "charge": "#5fd6bd", "discharge": "#4b93f0", "pv": "#f2c94c", "grid": "#b493e6", "load": "#e394b8", "soc": "#7cc4ff",
-        "frequency": "#c9d3de", "target": "#98a5b4", "limit": "#ff9d73",
-        "good": "#5fd6bd", "info": "#7cb8f5", "warning": "#f5b041", "alarm": "#ff7b6b", "protection": "#ff5fa2", "stale": "#8390a0",
+        "charge": "#5fd6bd",
+        "discharge": "#4b93f0",
+        "pv": "#f2c94c",
+        "grid": "#b493e6",
+        "load": "#e394b8",
+        "soc": "#7cc4ff",
+        "frequency": "#c9d3de",
+        "target": "#98a5b4",
+        "limit": "#ff9d73",
+        "good": "#5fd6bd",
+        "info": "#7cb8f5",
+        "warning": "#f5b041",
+        "alarm": "#ff7b6b",
+        "protection": "#ff5fa2",
+        "stale": "#8390a0",
     },
     "light": {
-        "charge": "#0b8a72", "discharge": "#1759b8", "pv": "#b07d00", "grid": "#7a4fc2", "load": "#b8457f", "soc": "#1676c4",
-        "frequency": "#3f4b59", "target": "#6b7785", "limit": "#c2491d",
-        "good": "#0b7a66", "info": "#1a66b8", "warning": "#8f5f00", "alarm": "#c22f20", "protection": "#b3125f", "stale": "#626e7d",
+        "charge": "#0b8a72",
+        "discharge": "#1759b8",
+        "pv": "#b07d00",
+        "grid": "#7a4fc2",
+        "load": "#b8457f",
+        "soc": "#1676c4",
+        "frequency": "#3f4b59",
+        "target": "#6b7785",
+        "limit": "#c2491d",
+        "good": "#0b7a66",
+        "info": "#1a66b8",
+        "warning": "#8f5f00",
+        "alarm": "#c22f20",
+        "protection": "#b3125f",
+        "stale": "#626e7d",
     },
 }
 """Colour → meaning; hues and lightness differ so that red-green blind readers tell them apart, and never without a word or an icon."""
@@ -50,7 +92,7 @@ SCALES: Mapping[str, Mapping[str, list[list[float | str]]]] = {
         "diverging": [[0, "#1759b8"], [0.5, "#f2f4f6"], [1, "#c2691d"]],
     },
 }
-"""Colour scales: `level` for how full, `heat` for how bad or hot, `diverging` around an expected value. Monotonic in lightness (but the last)."""
+"""Colour scales: `level` for how full, `heat` for how bad or hot (both monotonic in lightness), `diverging` around an expected value."""
 
 
 def colour(meaning: str, look: str = "dark") -> str:
@@ -69,29 +111,67 @@ def template(look: str = "dark") -> dict[str, Any]:
     """The plotly template of a theme: transparent paper, hairline grid, legend on top left, no title (cards have titles)."""
     ramp = RAMPS[look]
     axis = {
-        "gridcolor": ramp["grid"], "zerolinecolor": ramp["line"], "zerolinewidth": 1, "linecolor": ramp["line"], "showline": False,
-        "ticks": "", "tickfont": {"size": 11, "color": ramp["muted"]}, "title": {"font": {"size": 11, "color": ramp["muted"]}, "standoff": 8},
-        "automargin": True, "fixedrange": False,
+        "gridcolor": ramp["grid"],
+        "zerolinecolor": ramp["line"],
+        "zerolinewidth": 1,
+        "linecolor": ramp["line"],
+        "showline": False,
+        "ticks": "",
+        "tickfont": {"size": 11, "color": ramp["muted"]},
+        "title": {"font": {"size": 11, "color": ramp["muted"]}, "standoff": 8},
+        "automargin": True,
+        "fixedrange": False,
     }
     return {
         "layout": {
             "font": {"family": FONT, "size": 12, "color": ramp["muted"]},
-            "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "colorway": list(SERIES[look]),
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "colorway": list(SERIES[look]),
             "margin": {"l": 8, "r": 14, "t": 26, "b": 8, "pad": 4},
-            "xaxis": {**axis, "showgrid": False, "showspikes": True, "spikethickness": 1, "spikedash": "solid", "spikecolor": ramp["faint"],
-                      "spikemode": "across", "spikesnap": "cursor"},
+            "xaxis": {
+                **axis,
+                "showgrid": False,
+                "showspikes": True,
+                "spikethickness": 1,
+                "spikedash": "solid",
+                "spikecolor": ramp["faint"],
+                "spikemode": "across",
+                "spikesnap": "cursor",
+            },
             "yaxis": {**axis, "fixedrange": True},
-            "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "font": {"size": 12, "color": ramp["muted"]},
-                       "bgcolor": "rgba(0,0,0,0)", "itemwidth": 30},
+            "legend": {
+                "orientation": "h",
+                "x": 0,
+                "xanchor": "left",
+                "y": 1.02,
+                "yanchor": "bottom",
+                "font": {"size": 12, "color": ramp["muted"]},
+                "bgcolor": "rgba(0,0,0,0)",
+                "itemwidth": 30,
+            },
             "hovermode": "x unified",
-            "hoverlabel": {"bgcolor": ramp["raised"], "bordercolor": ramp["line"], "font": {"family": FONT, "size": 12, "color": ramp["text"]}, "align": "left"},
-            "dragmode": "zoom", "separators": ".,",
+            "hoverlabel": {
+                "bgcolor": ramp["raised"],
+                "bordercolor": ramp["line"],
+                "font": {"family": FONT, "size": 12, "color": ramp["text"]},
+                "align": "left",
+            },
+            "dragmode": "zoom",
+            "separators": ".,",
             "coloraxis": {"colorbar": {"outlinewidth": 0, "thickness": 10, "tickfont": {"size": 11, "color": ramp["muted"]}}},
             "annotationdefaults": {"font": {"size": 11, "color": ramp["muted"]}, "showarrow": False},
             "newshape": {"line": {"color": ramp["accent"]}},
         },
         "data": {
-            "heatmap": [{"type": "heatmap", "xgap": 2, "ygap": 2, "colorbar": {"outlinewidth": 0, "thickness": 10, "tickfont": {"size": 11, "color": ramp["muted"]}}}],
+            "heatmap": [
+                {
+                    "type": "heatmap",
+                    "xgap": 2,
+                    "ygap": 2,
+                    "colorbar": {"outlinewidth": 0, "thickness": 10, "tickfont": {"size": 11, "color": ramp["muted"]}},
+                }
+            ],
             "scatter": [{"type": "scatter", "line": {"width": 1.6}, "connectgaps": False}],
             "bar": [{"type": "bar", "marker": {"line": {"width": 0}}}],
         },

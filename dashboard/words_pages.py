@@ -38,9 +38,7 @@ NAMES: Texts = {
     "control.metric": ("Compare", "比較", "Comparar"),
     "control.metrics": ("Metrics", "量測項目", "Magnitudes"),
     "control.choose": ("Choose", "選擇", "Elegir"),
-    "archive.all": ("All data of this device: {from_} – {to}", "此設備全部資料:{from_} – {to}", "Todos los datos del equipo: {from_} – {to}"),
     "archive.from": ("Data kept", "已存資料", "Datos guardados"),
-    "archive.none": ("Nothing kept of this device yet", "此設備尚無資料", "Aún no hay datos de este equipo"),
 }
 
 OVERVIEW: Texts = {
@@ -104,6 +102,7 @@ OVERVIEW: Texts = {
     "topology.server": ("Server", "伺服器", "Servidor"),
     "topology.store": ("Store", "資料庫", "Almacén"),
     "topology.online": ("{n} of {all} online", "{all} 台中 {n} 台在線", "{n} de {all} en línea"),
+    "topology.archive": ("archive only", "僅歷史資料", "solo histórico"),
     "topology.waiting": ("{n} readings waiting", "{n} 筆待寫入", "{n} lecturas en espera"),
     "topology.answers": ("answers in {ms} ms", "回應 {ms} 毫秒", "responde en {ms} ms"),
     "topology.down": ("does not answer", "無回應", "no responde"),
@@ -121,9 +120,11 @@ BESS: Texts = {
     "panel.heat": ("Cell temperature spread", "電芯溫差", "Dispersión de temperatura"),
     "panel.compare": ("Rack comparison", "電池櫃比較", "Comparación de racks"),
     "panel.compare.note": ("the rack furthest from its neighbours is bright", "離群電池櫃以亮色標示", "resalta el rack más alejado de los demás"),
+    "panel.deviation": ("Deviation from the median rack", "與中位電池櫃之偏差", "Desviación del rack mediano"),
+    "panel.deviation.note": ("same quantity, less the median of the unit", "同一量測減去單元中位數", "misma magnitud menos la mediana de la unidad"),
     "panel.cells": ("Cell voltages", "電芯電壓", "Tensiones de celda"),
     "panel.temps": ("Cell temperatures", "電芯溫度", "Temperaturas de celda"),
-    "panel.outliers": ("rings mark outliers, robust |z| > {z}", "圓圈標示離群值,robust |z| > {z}", "los círculos marcan atípicos, |z| robusto > {z}"),
+    "panel.outliers": ("rings mark outliers, robust |z| > 3.5", "圓圈標示離群值,robust |z| > 3.5", "los círculos marcan atípicos, |z| robusto > 3.5"),
     "racks.metric": ("Metric", "項目", "Magnitud"),
     "racks.Mode": ("Mode", "模式", "Modo"),
     "racks.Voltage (V)": ("Voltage (V)", "電壓 (V)", "Tensión (V)"),
@@ -179,6 +180,7 @@ OTHERS: Texts = {
     "devices.simulated": ("Simulated", "模擬", "Simulado"),
     "devices.online": ("online", "在線", "en línea"),
     "devices.silent": ("silent", "無回應", "sin respuesta"),
+    "devices.archive": ("archive", "歷史資料", "histórico"),
     "devices.never": ("never heard", "從未回報", "nunca informó"),
     "devices.yes": ("yes", "是", "sí"),
     "page.explore": ("Explore", "探索", "Explorar"),

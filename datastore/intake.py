@@ -25,9 +25,11 @@ __all__ = ["Intake", "Rejected", "Stats", "check"]
 
 log = logging.getLogger(__name__)
 
-ROWS_WAITING = 200_000
-"""Readings that may wait for the writer before callers are held back."""
-ROWS_PER_COMMIT = 20_000
+MOST_WAITING = 100_000
+"""Readings that may wait for the writer before callers are held back (some 40 MB); each vector in one counts as VECTOR more."""
+MOST_PER_COMMIT = 20_000
+"""Readings, counted alike, after which a commit takes no more submits."""
+VECTOR = 30
 PATIENCE_S = 2.0
 """How long a submit waits for room in a full queue."""
 _NONE: frozenset[str] = frozenset()
@@ -54,6 +56,7 @@ class _Submit:
     parts: list[int] | None
     strangers: list[Device]
     rows: int
+    weight: int
     future: "Future[list[Outcome]]"
 
     def answer(self, outcomes: list[Outcome]) -> list[Outcome]:
@@ -86,7 +89,7 @@ class Intake:
         self._clocks = Clocks()
         self._queue: SimpleQueue[_Submit | None] = SimpleQueue()
         self._room = Condition()
-        self._waiting = self._held_back = 0
+        self._waiting = self._weight = self._held_back = 0
         self._closed = False
         self._accepted = self._duplicates = self._rejected = self._failed = self._commits = 0
         self._last_commit_ms = 0.0
@@ -152,7 +155,7 @@ class Intake:
         ready: list[Block] = []
         parts: list[int] = []
         strangers: list[Device] = []
-        rows = 0
+        rows = weight = 0
         for block in blocks:
             block, plan, seen = _vouch(block)
             known = devices.known.get(block.kind, _NONE)
@@ -162,10 +165,11 @@ class Intake:
             ready += settled
             parts.append(len(settled))
             rows += len(block.rows)
+            weight += len(block.rows) * (1 + VECTOR * len(plan.vectors))
         future: Future[list[Outcome]] = Future()
         # From here on nobody can cancel: a caller that goes away must not undo what others are told.
         future.set_running_or_notify_cancel()
-        return _Submit(ready, parts if len(ready) != len(parts) else None, strangers, rows, future)
+        return _Submit(ready, parts if len(ready) != len(parts) else None, strangers, rows, weight, future)
 
     def _strangers(self, block: Block, unknown: Iterable[str], devices: Known) -> list[Device]:
         """The devices to register before these readings are kept. Raises for the first that must not be."""
@@ -185,18 +189,19 @@ class Intake:
             submit.future.set_result([])
             return submit.future
         with self._room:
-            if self._waiting >= ROWS_WAITING and not self._closed:
+            if self._weight >= MOST_WAITING and not self._closed:
                 self._wait_for_room(patience_s)
             if self._closed:
                 raise Unavailable("the intake is closed: this process is shutting down")
             self._waiting += submit.rows
+            self._weight += submit.weight
             self._queue.put(submit)
         return submit.future
 
     def _wait_for_room(self, patience_s: float) -> None:
         self._held_back += 1
         try:
-            if not self._room.wait_for(lambda: self._waiting < ROWS_WAITING or self._closed, patience_s):
+            if not self._room.wait_for(lambda: self._weight < MOST_WAITING or self._closed, patience_s):
                 raise Unavailable(f"the intake is full: {self._waiting} readings wait to be stored; send again later", retry_after_s=1)
         finally:
             self._held_back -= 1
@@ -214,15 +219,16 @@ class Intake:
                     _fail([submit for submit in group if not submit.future.done()], error)
             with self._room:
                 self._waiting -= sum(submit.rows for submit in group)
+                self._weight -= sum(submit.weight for submit in group)
                 if self._held_back:
                     self._room.notify_all()
 
     def _gather(self) -> tuple[list[_Submit], bool]:
-        """Everything that waits (up to ROWS_PER_COMMIT readings), at least one submit; whether the intake was closed."""
+        """Everything that waits (up to MOST_PER_COMMIT readings), at least one submit; whether the intake was closed."""
         until = 0.0
         group: list[_Submit] = []
-        rows = 0
-        while rows < ROWS_PER_COMMIT:
+        weight = 0
+        while weight < MOST_PER_COMMIT:
             try:
                 if not group:
                     submit = self._queue.get()
@@ -236,7 +242,7 @@ class Intake:
             if submit is None:
                 return group, True
             group.append(submit)
-            rows += submit.rows
+            weight += submit.weight
         return group, False
 
     def _commit(self, group: list[_Submit]) -> None:

@@ -99,12 +99,36 @@ def reduce(at: Instants, values: Numbers, bounds: Instants) -> Stats:
         heard = np.where(spoken, values, 0.0)
     silent = n == 0
     stats["n"][full] = n
-    stats["min"][full] = np.fmin.reduceat(values, starts, axis=0)
-    stats["max"][full] = np.fmax.reduceat(values, starts, axis=0)
+    stats["min"][full] = (np.minimum if dense else np.fmin).reduceat(values, starts, axis=0)
+    stats["max"][full] = (np.maximum if dense else np.fmax).reduceat(values, starts, axis=0)
     stats["sum"][full] = np.where(silent, np.nan, np.add.reduceat(heard, starts, axis=0))
     widths = (bounds[1:] - bounds[:-1])[full][:, None]
     typical = np.full(metrics, _typical_gap(at)) if dense else np.array([_typical_gap(at[spoken[:, j]]) for j in range(metrics)])
     stats["coverage"][full] = np.where(silent, 0.0, np.fmin(n * np.where(np.isnan(typical), widths, typical), widths) / 1000)
+    return stats
+
+
+def grouped(at: Instants, values: Numbers, firsts: Instants, width: int) -> Stats:
+    """Like `reduce` for buckets of many devices at once: rows sorted by (device, at), `firsts` [k] the row each bucket starts at,
+    all of `width` [ms]. The typical interval is the median over all."""
+    stats = empty(len(firsts), values.shape[1])
+    stops = np.r_[firsts[1:], len(at)]
+    spoken = ~np.isnan(values)
+    dense = bool(spoken.all())
+    n = (stops - firsts)[:, None] if dense else np.add.reduceat(spoken, firsts, axis=0, dtype=np.int64)
+    stats["n"] = n
+    # without NaN the plain functions give the same, four times as fast
+    stats["min"] = (np.minimum if dense else np.fmin).reduceat(values, firsts, axis=0)
+    stats["max"] = (np.maximum if dense else np.fmax).reduceat(values, firsts, axis=0)
+    stats["last"] = values[stops - 1] if dense else _last_spoken(values, spoken, firsts, stops)
+    total = np.add.reduceat(values if dense else np.where(spoken, values, 0.0), firsts, axis=0)
+    stats["sum"] = total if dense else np.where(n == 0, np.nan, total)
+    gaps = np.diff(at)
+    inside = np.ones(len(gaps), dtype=bool)
+    inside[firsts[1:] - 1] = False
+    # one gap for all: the devices of a kind share their interval or each has one reading per bucket
+    typical = float(np.median(gaps[inside])) if inside.any() else float(width)
+    stats["coverage"] = np.fmin(n * typical, width) / 1000
     return stats
 
 

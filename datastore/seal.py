@@ -27,9 +27,8 @@ def decimals(values: Numbers) -> int | None:
     """The smallest k ≤ 4 for which every finite value is a whole multiple of 10⁻ᵏ, found again exactly; None when there is none."""
     head = values[:8]
     for k, power in enumerate(_POWERS):
-        if _is_whole(head, power):
-            if head.size == values.size or _is_whole(values, power):
-                return k
+        if _is_whole(head, power) and (head.size == values.size or _is_whole(values, power)):
+            return k
     return None
 
 
@@ -67,7 +66,7 @@ def pack(values: Numbers) -> bytes:
 
 
 def _pack_whole(whole: Instants) -> bytes:
-    small = -(2**31) <= int(whole.min()) and int(whole.max()) < 2**31
+    small = int(whole.min()) >= -(2**31) and int(whole.max()) < 2**31
     return bytes(standalone.simple_compress(whole.astype(np.int32) if small else whole, _CONFIG))
 
 

@@ -29,10 +29,9 @@ SIGNED = frozenset({"current", "power", "pack_current"})
 _INT64 = 2**63
 LARGEST = math.nextafter(float(_INT64), 0.0)
 """No quantity of a plant is larger, and every driver can bind it; beyond is refused like infinity."""
-_SAMPLES = 8
+_OWN = (float, int)
 _NONE: frozenset[str] = frozenset()
 _PLANS_KEPT = 4096
-_PLAIN = frozenset({float, int, bool, type(None), list, tuple})
 
 Row = tuple[Any, ...]
 Ids = Mapping[str, AbstractSet[str]]
@@ -190,10 +189,7 @@ def _survey_row(row: Row, plan: Plan) -> Survey | None:
 
 def _survey_rows(rows: list[Row], plan: Plan) -> Survey | None:
     columns = tuple(zip(*rows, strict=True))
-    # The rows of a block come from one producer: a few tell whether it hands over foreign number types (which no driver takes);
-    # the conversion to arrays finds every value that is no number at all.
-    samples = chain.from_iterable(row[1:] for row in rows[:: 1 + len(rows) // _SAMPLES])
-    if len(columns) != plan.width or not _PLAIN.issuperset(map(type, samples)):
+    if len(columns) != plan.width or not all(map(_plain, columns[1:HEAD])):
         return None
     ids = set(columns[0])
     # struct is the fastest way from objects to an array, and as strict as wanted: None and text are errors
@@ -228,6 +224,8 @@ def _scalars_impossible(columns: Sequence[tuple[Any, ...]], plan: Plan, silence:
         packed = b"".join([struct.pack(f"{len(column)}d", *column) for column in columns])
     except struct.error:
         return _with_silence(columns, plan, silence)
+    if not all(map(_plain, columns)):
+        return None
     matrix = np.frombuffer(packed, dtype=np.float64).reshape(len(columns), -1)
     fine: Mask = (matrix >= plan.low) & (matrix <= plan.high)
     if fine.all():
@@ -235,6 +233,11 @@ def _scalars_impossible(columns: Sequence[tuple[Any, ...]], plan: Plan, silence:
     if not (np.abs(matrix) <= LARGEST).all():
         return None
     return np.logical_not(fine.all(axis=0))
+
+
+def _plain(column: Sequence[Any]) -> bool:
+    """Whether all are Python's own numbers: a foreign one (which a driver may take for a blob) makes the sum foreign too."""
+    return type(sum(column)) in _OWN
 
 
 def _with_silence(columns: Sequence[tuple[Any, ...]], plan: Plan, silence: bool) -> Mask | None:
@@ -264,7 +267,7 @@ def _vector_impossible(value: Any, low: float, high: float) -> bool | None:
         if None not in value:
             return None
         return _sparse_impossible(value, low, high)
-    if not math.isfinite(total):
+    if type(total) not in _OWN or not math.isfinite(total):
         return None
     least, most = min(value), max(value)
     if least < -LARGEST or most > LARGEST:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from dashboard import shell
+from dashboard import bell
 from dashboard.cards import tiles_panel
 from dashboard.figures.boxes import ticker, topology
 from dashboard.figures.flow import flow
@@ -46,9 +46,9 @@ PAGE = Page(
         Panel(
             "overview-alarms",
             "panel.alarms",
-            shell.alarm_table,
+            bell.alarm_table,
             ticker,
-            shell.alarm_frame,
+            bell.alarm_frame,
             span=6,
             height=240,
             is_current=True,

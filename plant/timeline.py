@@ -62,10 +62,7 @@ def _instant(moment: datetime, zone: tzinfo) -> int:
 
 
 def _number(value: int | float) -> int:
-    if not -SECONDS_END < value < SECONDS_END:
-        millis = value
-    else:
-        millis = value * 1000
+    millis = value if not -SECONDS_END < value < SECONDS_END else value * 1000
     if not EARLIEST <= millis <= LATEST:  # also refuses NaN and the infinities
         raise ValueError("not a timestamp: the number is outside the years 1 to 9999")
     return int(millis) if isinstance(millis, int) else round(millis)

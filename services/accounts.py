@@ -147,8 +147,8 @@ class Accounts:
 
 
 def ensure_admin(store: Store, config: Config) -> str | None:
-    """Create `admin` in a store without users. Returns the password to print once when it was made up here, else None."""
-    if store.records.users():
+    """Create `admin` in a store where nobody administers. Returns the password to print once when it was made up here, else None."""
+    if any("admin" in user.roles or user.username == "admin" for user in store.records.users()):
         return None
     password = config.admin_password or secrets.token_urlsafe(12)
     store.records.put_user(User("admin", _hash(password), ("admin",), confirmed_at=store.clock()))
@@ -219,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = verbs.add_parser(verb, help=text)
         sub.add_argument("username")
         if verb in ("add", "password"):
-            sub.add_argument("--random", action="store_true", help="make up a password and print it once; else it is asked for or read from stdin")
+            sub.add_argument("--random", action="store_true", help="make up a password and print it once (else: asked, or a line of stdin)")
         if verb == "add":
             sub.add_argument("--role", action="append", help=f"one of {', '.join(ROLES)}; may be given several times (default viewer)")
             sub.add_argument("--email", default="")

@@ -1,6 +1,9 @@
 """The demo plant in a store: a month of history once, then one second after another. Everything it writes is marked simulated."""
 
-from collections.abc import Callable, Iterable
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from datastore.ports import Columns
@@ -51,13 +54,42 @@ def fill(store: Store, config: Config, clock: Callable[[], int], progress: Progr
     start = int(state.born * 1000)
     say((state.at * 1000 - start) / (until - start), "simulating the plant")
     for piece in slices(plant, state, until, until, config.site_id, told=state.at > state.born):
-        load(store, piece.parts)
+        load(store, ahead(piece.parts))
         state = piece.after
         records.put_setting(FILL, {"until": until, "done": False, "state": state.to_json()})
         say((piece.until - start) / (until - start), f"{(piece.until - start) / DAY:.0f} of {config.demo_days} days")
     records.put_setting(FILL, {"until": until, "done": True, "state": state.to_json()})
     records.put_setting(STATE, state.to_json())
     return True
+
+
+def ahead(parts: Iterable[Part], depth: int = 6) -> Iterator[Part]:
+    """The same parts, made on another thread up to `depth` ahead: simulating and compressing both leave the interpreter lock."""
+    made: queue.Queue[Part | Exception | None] = queue.Queue(depth)
+    given_up = threading.Event()
+
+    def make() -> None:
+        try:
+            for part in parts:
+                made.put(part)
+                if given_up.is_set():
+                    return
+            made.put(None)
+        except Exception as error:  # carried over to the thread that waits for the parts
+            made.put(error)
+
+    thread = threading.Thread(target=make, name="demo-simulation", daemon=True)
+    thread.start()
+    try:
+        while (part := made.get()) is not None:
+            if isinstance(part, Exception):
+                raise part
+            yield part
+    finally:
+        given_up.set()
+        while thread.is_alive():  # a full queue must not hold the maker
+            with suppress(queue.Empty):
+                made.get(timeout=0.05)
 
 
 def load(store: Store, parts: Iterable[Part]) -> None:

@@ -38,11 +38,13 @@ def devices(design: Design, config: Config) -> list[Device]:
     rack_kw = PCS_KW / design.racks
     plant = {"capacity_kwh": rack_kwh * design.count, "power_kw": PCS_KW * design.units, "pv_power_kw": PEAK * design.inverters}
 
-    def make(device_id: str, kind: Kind, name: str, parent: str | None, rating: dict[str, float], interval: float = 60.0, **info: object) -> Device:
+    def make(device_id: str, kind: Kind, name: str, parent: str | None, rating: dict[str, float], **info: object) -> Device:
         rounded = {key: round(value, 3) for key, value in rating.items()}
+        # the history of most devices is by the minute; the site's by the second
+        interval = 1.0 if kind == Kind.SITE else 60.0
         return Device(device_id, kind, name, site, parent, interval, simulated=True, rating=rounded, info=info)
 
-    found = [make(site, Kind.SITE, config.site_name, None, plant, interval=1.0)]
+    found = [make(site, Kind.SITE, config.site_name, None, plant)]
     for u, unit in enumerate(ids["bess"]):
         bank = {"capacity_kwh": rack_kwh * design.racks, "capacity_ah": rack_ah * design.racks, "power_kw": PCS_KW, "voltage_v": rack_v}
         found.append(make(unit, Kind.BESS, f"BESS {u + 1:02d}", site, bank, chemistry="LFP", racks=design.racks, pcs=ids["pcs"][u]))

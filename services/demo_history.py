@@ -1,7 +1,7 @@
 """The demo plant's past, a slice of at most one UTC day at a time, device by device, in the form the bulk road takes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,9 +12,8 @@ from plant.simulation.measure import Instruments, Table, agree, site_seconds
 from services.demo_devices import names
 
 FINE = DAY
-"""Age [ms] up to which vectors are kept by the minute; older ones hourly (strings every 15 minutes)."""
+"""Age [ms] up to which vectors are kept by the minute; older ones hourly (strings every 15 minutes), without which cells bled."""
 COARSE_RACK, COARSE_INVERTER = HOUR, 15 * MINUTE
-_RACKS_AT_ONCE = 12
 
 Part = tuple[str, str, Columns]
 """(device id, kind, its readings of the slice)."""
@@ -59,42 +58,49 @@ def _parts(plant: Plant, trace: Trace, ahead: Trace | None, told: bool, now: int
     held = np.repeat(faults.unit_held(trace.at, d.seed, d.units), d.racks, axis=1)
     racks = read.racks()
     fine = np.flatnonzero((at >= now - FINE) | (at % COARSE_RACK == 0))
-    for start in range(0, d.count, _RACKS_AT_ONCE):
-        group = np.arange(start, min(start + _RACKS_AT_ONCE, d.count))
-        for rack in group:
-            vectors = read.rack_vectors(fine, np.array([rack]))
-            agree(racks, vectors, fine, np.array([rack]))
-            yield from _device(ids["rack"][rack], "rack", at, racks, int(rack), vectors, fine, ~silent[:, rack], held[:, rack])
+    for rack, device in enumerate(ids["rack"]):
+        vectors = read.rack_vectors(fine, np.array([rack]))
+        agree(racks, vectors, fine, np.array([rack]))
+        yield _device(device, "rack", at, racks, rack, vectors, fine, ~silent[:, rack], held[:, rack])
     units = read.units(racks)
     inverters = read.inverter_vectors(every := np.flatnonzero((at >= now - FINE) | (at % COARSE_INVERTER == 0)))
     table = read.inverters()
     for i, inverter in enumerate(ids["inverter"]):
         one = {name: values[:, i : i + 1] for name, values in inverters.items()}
-        yield from _device(inverter, "inverter", at, table, i, one, every)
+        yield _device(inverter, "inverter", at, table, i, one, every)
     spoken = ~faults.pcs_silent(trace.at, trace.born, d.seed, d.units)
     for kind, values in (("bess", units), ("pcs", read.pcs()), ("meter", read.meters()), ("weather", read.weather())):
         for k, device in enumerate(ids[kind]):
-            yield from _device(device, kind, at, values, k, heard=spoken[:, k] if kind == "pcs" else None)
+            yield _device(device, kind, at, values, k, heard=spoken[:, k] if kind == "pcs" else None)
     yield site_id, "site", _site(plant, trace, ahead, told, read.site(units))
 
 
 def _device(
-    device: str, kind: str, at: Instants, table: Table, place: int, vectors: Table | None = None, steps: np.ndarray | None = None,
-    heard: np.ndarray | None = None, held: Numbers | None = None,
-) -> Iterator[Part]:  # fmt: skip
-    """One device's scalars, and apart from them its vectors when those are at fewer instants."""
-    keep = np.ones(at.size, bool) if heard is None else heard
+    device: str,
+    kind: str,
+    at: Instants,
+    table: Table,
+    place: int,
+    vectors: Table | None = None,
+    steps: np.ndarray | None = None,
+    heard: np.ndarray | None = None,
+    held: Numbers | None = None,
+) -> Part:
+    """One device's scalars, and its `vectors` [steps, 1, width], silent at the instants that are not among `steps`."""
     values = {name: column[:, place] for name, column in table.items()}
+    if vectors is not None and steps is not None and steps.size:
+        dense = steps.size > at.size // 2
+        values |= {name: _padded(vector[:, 0], steps, at.size) for name, vector in vectors.items() if dense or name != "balancing_status"}
     whole = columns(at, values, held)
-    if vectors is None or steps is None:
-        yield device, kind, only(whole, keep)
-    elif steps.size == at.size:
-        yield device, kind, only(replace(whole, values={**values, **{name: v[:, 0] for name, v in vectors.items()}}), keep)
-    else:
-        yield device, kind, only(whole, keep)
-        if steps.size:
-            sparse = replace(only(whole, steps), values={name: v[:, 0] for name, v in vectors.items()})
-            yield device, kind, only(sparse, keep[steps])
+    return device, kind, whole if heard is None else only(whole, heard)
+
+
+def _padded(vector: Numbers, steps: np.ndarray, length: int) -> Numbers:
+    if steps.size == length:
+        return vector
+    padded = np.full((length, vector.shape[1]), np.nan)
+    padded[steps] = vector
+    return padded
 
 
 def columns(at: Instants, values: Table, held: Numbers | None = None) -> Columns:

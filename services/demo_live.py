@@ -83,7 +83,7 @@ class LivePlant:
             log.exception("the demo plant stopped")
 
     def _resume(self) -> State:
-        """The state to go on from: the kept one, or a new plant one minute ago; what lies further back than the demo's length is not made up."""
+        """The state to go on from: the kept one, or a new plant one minute ago. No more than the demo's length is made up."""
         kept = self._store.records.setting(STATE)
         floor = self._clock() // MINUTE * MINUTE
         if kept is None:
@@ -156,9 +156,9 @@ class LivePlant:
                 self._held.append((at + int(held.max() * 1000), Block("rack", block.metrics, kept)))
         due = [block for when, block in self._held if when <= at]
         if due:
-            now = self._clock()
+            now, late_one = self._clock(), int(Quality.SIMULATED | Quality.LATE)
             self._held = [(when, block) for when, block in self._held if when > at]
-            blocks += [Block(b.kind, b.metrics, [(r[0], r[1], now, int(Quality.SIMULATED | Quality.LATE), *r[4:]) for r in b.rows]) for b in due]
+            blocks += [Block(b.kind, b.metrics, [(*row[:2], now, late_one, *row[4:]) for row in b.rows]) for b in due]
         return [block for block in blocks if block.rows]
 
     def _submit(self, blocks: list[Block]) -> None:
@@ -185,4 +185,3 @@ def _rows(ids: list[str], at: int, received: int, values: list[Any], silent: Any
     if silent is None or not silent.any():
         return [(device, at, received, quality, *row) for device, row in zip(ids, values, strict=True)]
     return [(device, at, received, quality, *row) for device, row, mute in zip(ids, values, silent, strict=True) if not mute]
-

@@ -9,13 +9,13 @@ from pydantic import BaseModel, Field, ValidationError
 from typing_extensions import TypedDict
 
 from api.auth import CSRF_HEADER, REFRESH_COOKIE, bearer_of, current, drop_session, guard_of, start_session
-from api.contract import PUBLIC, Context, Operation, media_type
+from api.contract import PUBLIC, Context, Operation
 from api.errors import FieldError, invalid
 from plant.errors import Invalid, Unauthorized
 from plant.timeline import iso
 from services.access import ROLES
 
-FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+FORM = "application/x-www-form-urlencoded"
 
 
 class Login(BaseModel):
@@ -68,8 +68,7 @@ class FormOperation(Operation):
     body_media: str = FORM
 
     def read_body(self, payload: bytes) -> Any:
-        """The checked fields. Raises Invalid, Unsupported."""
-        media_type(flask.request.headers.get("Content-Type", ""), (FORM,))
+        """The checked fields. Raises Invalid."""
         try:
             fields = parse_qs(payload.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=20)
             return Login.model_validate({name: values[-1] for name, values in fields.items()})
@@ -86,10 +85,9 @@ class JsonOperation(Operation):
     optional: bool = False
 
     def read_body(self, payload: bytes) -> Any:
-        """The checked body. Raises Invalid, Unsupported."""
+        """The checked body. Raises Invalid."""
         if self.optional and not payload.strip():
             return self.body()
-        media_type(flask.request.headers.get("Content-Type", ""), (JSON,))
         try:
             return self.body.model_validate_json(payload)
         except ValidationError as error:
@@ -135,11 +133,15 @@ def me(context: Context, _params: None) -> UserBody:
         "username": user.username,
         "email": user.email,
         "active": user.active,
-        # S1 writes instants without a zone
-        "confirmed_at": None if user.confirmed_at is None else iso(user.confirmed_at).removesuffix("Z"),
+        "confirmed_at": None if user.confirmed_at is None else _as_s1(user.confirmed_at),
         "roles": [{"id": role.number, "name": role.name, "description": role.description} for role in roles],
         "status": "success",
     }
+
+
+def _as_s1(at: int) -> str:
+    """S1 writes instants to the second and without a zone (UTC)."""
+    return iso(at - at % 1000).removesuffix("Z")
 
 
 def logout(context: Context, _params: None, body: Refresh) -> GoodbyeBody:

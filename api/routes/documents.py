@@ -23,8 +23,10 @@ _FILES = {
 }
 HTML = "text/html; charset=utf-8"
 # Both viewers write style elements, and ReDoc searches in a worker it makes from a blob; neither needs eval or an inline script.
-_POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
-           "connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
+    "connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 _HEADERS = (("Content-Security-Policy", _POLICY), ("Cache-Control", "no-cache"))
 
 
@@ -52,8 +54,12 @@ def described(context: Context, params: None) -> Answer:
 
 def swagger(context: Context, params: None) -> Answer:
     """Swagger UI."""
-    return _page("API", '<link rel="stylesheet" href="/docs/assets/swagger-ui.css">', '<div id="swagger-ui"></div>',
-                 ("swagger-ui-bundle.js", "swagger-start.js"))
+    return _page(
+        "API",
+        '<link rel="stylesheet" href="/docs/assets/swagger-ui.css">',
+        '<div id="swagger-ui"></div>',
+        ("swagger-ui-bundle.js", "swagger-start.js"),
+    )
 
 
 def redoc(context: Context, params: None) -> Answer:
@@ -68,16 +74,21 @@ def codes(context: Context, params: None) -> Answer:
         f"<td>{html.escape(fault.meaning)}</td><td>{html.escape(fault.advice)}</td></tr>"
         for fault in FAULTS.values()
     )
-    body = (f"<main><h1>Error codes</h1><p>Every error carries its code, a sentence, details and the trace id under which the log tells more. "
-            f'Invalid input answers 400 instead of 422 on the PulseBMS paths. <a href="/docs">API documentation</a></p>'
-            f"<table><thead><tr><th>Code</th><th>Status</th><th>Meaning</th><th>What to do</th></tr></thead><tbody>{rows}</tbody></table></main>")
+    body = (
+        f"<main><h1>Error codes</h1><p>Every error carries its code, a sentence, details and the trace id that its log line has. "
+        f'Invalid input answers 400 instead of 422 on the PulseBMS paths. <a href="/docs">API documentation</a></p>'
+        f"<table><thead><tr><th>Code</th><th>Status</th><th>Meaning</th><th>What to do</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table></main>"
+    )
     return _page("Error codes", '<link rel="stylesheet" href="/docs/assets/documents.css">', body, ())
 
 
 def _page(title: str, head: str, body: str, scripts: tuple[str, ...]) -> Answer:
     tags = "".join(f'<script src="/docs/assets/{name}"></script>' for name in scripts)
-    text = (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<link rel="icon" href="data:,"><title>{SERVICE} · {title}</title>{head}</head><body>{body}{tags}</body></html>')
+    text = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><title>{SERVICE} · {title}</title>{head}</head><body>{body}{tags}</body></html>'
+    )
     return Answer(text.encode(), media=HTML, headers=_HEADERS)
 
 
@@ -96,10 +107,35 @@ def asset(context: Context, params: Asset) -> Answer:
 
 
 OPERATIONS = (
-    Operation(method="GET", path="/openapi.json", tag="documents", summary="This description", call=described, reply=dict, access=PUBLIC, quota=""),
-    Operation(method="GET", path="/docs", tag="documents", summary="Swagger UI", call=swagger, reply=str, media=(HTML,), access=PUBLIC, quota=""),
+    Operation(
+        method="GET", path="/openapi.json", tag="documents", summary="This description", call=described, reply=dict, access=PUBLIC, quota=""
+    ),
+    Operation(
+        method="GET", path="/docs", tag="documents", summary="Swagger UI", call=swagger, reply=str, media=(HTML,), access=PUBLIC, quota=""
+    ),
     Operation(method="GET", path="/redoc", tag="documents", summary="ReDoc", call=redoc, reply=str, media=(HTML,), access=PUBLIC, quota=""),
-    Operation(method="GET", path="/docs/errors", tag="documents", summary="Error codes", call=codes, reply=str, media=(HTML,), access=PUBLIC, quota=""),
-    Operation(method="GET", path="/docs/assets/{name}", tag="documents", summary="Scripts and styles of these pages", call=asset, params=Asset,
-              reply=str, media=("text/css; charset=utf-8", "text/javascript; charset=utf-8"), access=PUBLIC, quota="", errors=(404,)),
+    Operation(
+        method="GET",
+        path="/docs/errors",
+        tag="documents",
+        summary="Error codes",
+        call=codes,
+        reply=str,
+        media=(HTML,),
+        access=PUBLIC,
+        quota="",
+    ),
+    Operation(
+        method="GET",
+        path="/docs/assets/{name}",
+        tag="documents",
+        summary="Scripts and styles of these pages",
+        call=asset,
+        params=Asset,
+        reply=str,
+        media=("text/css; charset=utf-8", "text/javascript; charset=utf-8"),
+        access=PUBLIC,
+        quota="",
+        errors=(404,),
+    ),
 )

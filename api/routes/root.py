@@ -97,8 +97,13 @@ def info(context: Context, params: None) -> InfoBody:
 
 def health(context: Context, params: None) -> HealthBody:
     """200 as long as the process runs."""
-    return {"status": "healthy", "service": SERVICE, "version": VERSION, "timestamp": iso(context.clock()),
-            "database": "disconnected" if store_fault(context) else "connected"}
+    return {
+        "status": "healthy",
+        "service": SERVICE,
+        "version": VERSION,
+        "timestamp": iso(context.clock()),
+        "database": "disconnected" if store_fault(context) else "connected",
+    }
 
 
 def live(context: Context, params: None) -> LiveBody:
@@ -127,7 +132,11 @@ def detailed(context: Context, params: None) -> DetailedBody:
 
 def short(context: Context, params: None) -> Answer:
     """S4's health check."""
-    return Answer({"status": "OK", "db": "DOWN"}, 503, headers=(("Retry-After", "5"),)) if store_fault(context) else Answer({"status": "OK", "db": "OK"})
+    return (
+        Answer({"status": "OK", "db": "DOWN"}, 503, headers=(("Retry-After", "5"),))
+        if store_fault(context)
+        else Answer({"status": "OK", "db": "OK"})
+    )
 
 
 def measured(context: Context, params: None) -> MeasuredBody:
@@ -152,7 +161,9 @@ def measured(context: Context, params: None) -> MeasuredBody:
 def _active(context: Context) -> int:
     now = context.clock()
     intervals = {(d.device_id, d.kind): d.interval_s for d in context.store.records.devices()}
-    return sum(now - newest.at <= 1000 * max(SILENT_AFTER_S, 3 * intervals.get(key, 0)) for key, newest in context.store.telemetry.latest().items())
+    return sum(
+        now - newest.at <= 1000 * max(SILENT_AFTER_S, 3 * intervals.get(key, 0)) for key, newest in context.store.telemetry.latest().items()
+    )
 
 
 def exposition(context: Context, params: None) -> Answer:
@@ -163,20 +174,90 @@ def exposition(context: Context, params: None) -> Answer:
 _EXAMPLE: dict[str, Any] = {"service": SERVICE, "version": VERSION}
 
 OPERATIONS = (
-    Operation(method="GET", path="/", tag="service", summary="Service info for programs; browsers get the dashboard", call=info, reply=InfoBody,
-              access=PUBLIC, quota="", native=True, example={**_EXAMPLE, "docs": "/docs", "status": "running", "endpoints": {}}),
-    Operation(method="GET", path="/health", tag="service", summary="Is the process running", call=health, reply=HealthBody, access=PUBLIC, quota="",
-              example={"status": "healthy", **_EXAMPLE, "timestamp": "2026-01-24T12:10:00Z", "database": "connected"}),
-    Operation(method="GET", path="/health/live", tag="service", summary="Liveness probe", call=live, reply=LiveBody, access=PUBLIC, quota="",
-              example={"status": "alive"}),
-    Operation(method="GET", path="/health/ready", tag="service", summary="Readiness probe", call=ready, reply=ReadyBody, access=PUBLIC, quota="",
-              example={"status": "ready"}, errors=(503,)),
-    Operation(method="GET", path="/health/detailed", tag="service", summary="State of every part", call=detailed, reply=DetailedBody, access=PUBLIC,
-              quota="", example={"status": "healthy", **_EXAMPLE, "infrastructure": {"databases": {"status": "healthy", "connections": {"main": True}},
-                                                                                   "redis": None}, "message": "All systems operational"}),
-    Operation(method="GET", path="/api/health", tag="service", summary="Health of API and database", call=short, reply=ShortBody, access=PUBLIC,
-              example={"status": "OK", "db": "OK"}, errors=(503,)),
-    Operation(method="GET", path="/api/v1/health", tag="service", summary="Health with figures", call=measured, reply=MeasuredBody, access=PUBLIC),
-    Operation(method="GET", path="/metrics", tag="service", summary="Figures for Prometheus", call=exposition, reply=str, media=(CONTENT_TYPE_LATEST,),
-              quota=""),
+    Operation(
+        method="GET",
+        path="/",
+        tag="service",
+        summary="Service info for programs; browsers get the dashboard",
+        call=info,
+        reply=InfoBody,
+        access=PUBLIC,
+        quota="",
+        native=True,
+        example={**_EXAMPLE, "docs": "/docs", "status": "running", "endpoints": {}},
+    ),
+    Operation(
+        method="GET",
+        path="/health",
+        tag="service",
+        summary="Is the process running",
+        call=health,
+        reply=HealthBody,
+        access=PUBLIC,
+        quota="",
+        example={"status": "healthy", **_EXAMPLE, "timestamp": "2026-01-24T12:10:00Z", "database": "connected"},
+    ),
+    Operation(
+        method="GET",
+        path="/health/live",
+        tag="service",
+        summary="Liveness probe",
+        call=live,
+        reply=LiveBody,
+        access=PUBLIC,
+        quota="",
+        example={"status": "alive"},
+    ),
+    Operation(
+        method="GET",
+        path="/health/ready",
+        tag="service",
+        summary="Readiness probe",
+        call=ready,
+        reply=ReadyBody,
+        access=PUBLIC,
+        quota="",
+        example={"status": "ready"},
+        errors=(503,),
+    ),
+    Operation(
+        method="GET",
+        path="/health/detailed",
+        tag="service",
+        summary="State of every part",
+        call=detailed,
+        reply=DetailedBody,
+        access=PUBLIC,
+        quota="",
+        example={
+            "status": "healthy",
+            **_EXAMPLE,
+            "infrastructure": {"databases": {"status": "healthy", "connections": {"main": True}}, "redis": None},
+            "message": "All systems operational",
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/api/health",
+        tag="service",
+        summary="Health of API and database",
+        call=short,
+        reply=ShortBody,
+        access=PUBLIC,
+        example={"status": "OK", "db": "OK"},
+        errors=(503,),
+    ),
+    Operation(
+        method="GET", path="/api/v1/health", tag="service", summary="Health with figures", call=measured, reply=MeasuredBody, access=PUBLIC
+    ),
+    Operation(
+        method="GET",
+        path="/metrics",
+        tag="service",
+        summary="Figures for Prometheus",
+        call=exposition,
+        reply=str,
+        media=(CONTENT_TYPE_LATEST,),
+        quota="",
+    ),
 )

@@ -25,7 +25,11 @@ SHORTEST, LONGEST = 5, 40
 _PERCENT = frozenset({"soc", "soh"})
 VIN = re.compile(r"[A-Za-z0-9._:@+~-]+\Z")
 
+LARGEST = 1e18
+"""No quantity of a vehicle comes near; stores keep numbers up to 2^63 [unit of the metric]."""
+
 Percent = Annotated[float, Meta(ge=0, le=100)]
+Quantity = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 
 
 class Sample(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,11 +39,11 @@ class Sample(msgspec.Struct, forbid_unknown_fields=True):
     ts: str | int | float
     soc: Percent | None = None
     soh: Percent | None = None
-    pack_voltage: float | None = None
-    pack_current: float | None = None
-    max_temp: float | None = None
-    min_temp: float | None = None
-    odo_km: float | None = None
+    pack_voltage: Quantity | None = None
+    pack_current: Quantity | None = None
+    max_temp: Quantity | None = None
+    min_temp: Quantity | None = None
+    odo_km: Quantity | None = None
 
 
 _SAMPLES = msgspec.json.Decoder(list[Sample])
@@ -149,7 +153,7 @@ def _value(sample: Mapping[str, Any], name: str, here: tuple[str | int, ...]) ->
     value = sample.get(name)
     if value is None:
         return None
-    low, high = (0.0, 100.0) if name in _PERCENT else (None, None)
+    low, high = (0.0, 100.0) if name in _PERCENT else (-LARGEST, LARGEST)
     return exact.number(value, (*here, name), low, high)
 
 
@@ -284,8 +288,14 @@ def summary(context: Context, params: VinWindow) -> SummaryBody:
     columns = context.store.telemetry.columns(params.vin, KIND, vehicle.FIELDS, window)
     found = vehicle.summarise(len(columns.at), columns.values)
     return {
-        "vin": params.vin, "from_ts": iso(params.from_ts), "to_ts": iso(params.to_ts), "samples": found.samples,
-        "soc_min": found.soc_min, "soc_max": found.soc_max, "temp_max": found.temp_max, "temp_min": found.temp_min,
+        "vin": params.vin,
+        "from_ts": iso(params.from_ts),
+        "to_ts": iso(params.to_ts),
+        "samples": found.samples,
+        "soc_min": found.soc_min,
+        "soc_max": found.soc_max,
+        "temp_max": found.temp_max,
+        "temp_min": found.temp_min,
     }
 
 
@@ -324,7 +334,14 @@ def vehicles(context: Context, params: Page) -> VehiclesBody:
     heard = [newest[vin, KIND] for vin in after if (vin, KIND) in newest]
     page = heard[: params.limit]
     rows: list[VehicleBody] = [
-        {"vin": v.device_id, "ts": iso(v.at), "soc": _number(v.values.get("soc")), "soh": _number(v.values.get("soh")), "alerts": _alerts(v)} for v in page
+        {
+            "vin": v.device_id,
+            "ts": iso(v.at),
+            "soc": _number(v.values.get("soc")),
+            "soh": _number(v.values.get("soh")),
+            "alerts": _alerts(v),
+        }
+        for v in page
     ]
     return {"vehicles": rows, "next": page[-1].device_id if len(heard) > len(page) else None}
 
@@ -368,29 +385,66 @@ def _alerts(newest: Latest) -> list[AlertBody]:
     return [{"code": a.code, "severity": a.severity, "message": a.message} for a in vehicle.alerts(newest.values)]
 
 
-_NUMBER = {"type": ["number", "null"]}
+_NUMBER = {"anyOf": [{"type": "number", "minimum": -LARGEST, "maximum": LARGEST}, {"type": "null"}]}
 _SHARE = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 100}, {"type": "null"}]}
 SAMPLE_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["vin", "ts"],
     "properties": {
         "vin": {"type": "string", "minLength": SHORTEST, "maxLength": LONGEST, "pattern": r"^[A-Za-z0-9._:@+~-]+$"},
-        "ts": {"anyOf": [INSTANT_SCHEMA, {"type": "number", "minimum": -62_135_596_800, "maximum": 253_402_300_799}]},
+        "ts": {"anyOf": [INSTANT_SCHEMA, {"type": "number", "minimum": -62_135_596_800, "maximum": 253_402_300_799_999}]},
         **{name: _SHARE if name in _PERCENT else _NUMBER for name in vehicle.FIELDS},
     },
     "anyOf": [{"required": [name], "properties": {name: {"type": "number"}}} for name in vehicle.FIELDS],
 }
 BATCH_SCHEMA: dict[str, Any] = {"type": "array", "minItems": 1, "items": SAMPLE_SCHEMA}
 BATCH_EXAMPLE = [
-    {"vin": "VIN-DEMO-001", "ts": "2026-01-24T12:05:00Z", "soc": 18.0, "soh": 92.0, "pack_voltage": 310.1, "pack_current": 95.0,
-     "max_temp": 52.0, "min_temp": 33.0, "odo_km": 1201.2},
-    {"vin": "VIN-DEMO-001", "ts": "2026-01-24T12:10:00Z", "soc": 35.5, "soh": 92.0, "pack_voltage": 315.0, "pack_current": 70.0,
-     "max_temp": 32.0, "min_temp": 24.0, "odo_km": 1201.8},
+    {
+        "vin": "VIN-DEMO-001",
+        "ts": "2026-01-24T12:05:00Z",
+        "soc": 18.0,
+        "soh": 92.0,
+        "pack_voltage": 310.1,
+        "pack_current": 95.0,
+        "max_temp": 52.0,
+        "min_temp": 33.0,
+        "odo_km": 1201.2,
+    },
+    {
+        "vin": "VIN-DEMO-001",
+        "ts": "2026-01-24T12:10:00Z",
+        "soc": 35.5,
+        "soh": 92.0,
+        "pack_voltage": 315.0,
+        "pack_current": 70.0,
+        "max_temp": 32.0,
+        "min_temp": 24.0,
+        "odo_km": 1201.8,
+    },
 ]
-LATEST_EXAMPLE = {"vin": "VIN-DEMO-001", "ts": "2026-01-24T12:10:00Z", "soc": 35.5, "soh": 92.0, "pack_voltage": 315.0, "pack_current": 70.0,
-                  "power_kw": 22.05, "max_temp": 32.0, "min_temp": 24.0, "odo_km": 1201.8, "alerts": []}
-SUMMARY_EXAMPLE = {"vin": "VIN-DEMO-001", "from_ts": "2026-01-24T11:59:00Z", "to_ts": "2026-01-24T12:10:00Z", "samples": 2,
-                   "soc_min": 18.0, "soc_max": 35.5, "temp_max": 52.0, "temp_min": 24.0}
+LATEST_EXAMPLE = {
+    "vin": "VIN-DEMO-001",
+    "ts": "2026-01-24T12:10:00Z",
+    "soc": 35.5,
+    "soh": 92.0,
+    "pack_voltage": 315.0,
+    "pack_current": 70.0,
+    "power_kw": 22.05,
+    "max_temp": 32.0,
+    "min_temp": 24.0,
+    "odo_km": 1201.8,
+    "alerts": [],
+}
+SUMMARY_EXAMPLE = {
+    "vin": "VIN-DEMO-001",
+    "from_ts": "2026-01-24T11:59:00Z",
+    "to_ts": "2026-01-24T12:10:00Z",
+    "samples": 2,
+    "soc_min": 18.0,
+    "soc_max": 35.5,
+    "temp_max": 52.0,
+    "temp_min": 24.0,
+}
 
 
 class InsertedBody(TypedDict, total=False):
@@ -400,9 +454,17 @@ class InsertedBody(TypedDict, total=False):
 
 def _ingest(path: str) -> Ingest:
     return Ingest(
-        method="POST", path=path, tag="vehicles", summary="Store a batch of vehicle samples, all or none",
-        decode=decode, answer=answer, reply=InsertedBody, example={"inserted": 2}, errors=(400, 404, 413, 415, 422),
-        body_schema={"application/json": BATCH_SCHEMA}, body_examples={"application/json": BATCH_EXAMPLE},
+        method="POST",
+        path=path,
+        tag="vehicles",
+        summary="Store a batch of vehicle samples, all or none",
+        decode=decode,
+        answer=answer,
+        reply=InsertedBody,
+        example={"inserted": 2},
+        errors=(400, 404, 413, 415, 422),
+        body_schema={"application/json": BATCH_SCHEMA},
+        body_examples={"application/json": BATCH_EXAMPLE},
         description="The order of samples does not matter; one that is known already changes nothing and counts in `duplicates`.",
     )
 
@@ -410,18 +472,78 @@ def _ingest(path: str) -> Ingest:
 OPERATIONS = (
     _ingest("/api/telemetry"),
     _ingest("/api/telemetry/ingest"),
-    Operation(method="GET", path="/api/vehicles", tag="vehicles", summary="All vehicles with their newest state", call=vehicles, params=Page,
-              reply=VehiclesBody, errors=(422,)),
-    Operation(method="GET", path="/api/vehicles/{vin}/latest", tag="vehicles", summary="Newest state of a vehicle", call=latest, params=Vin,
-              reply=LatestBody, example=LATEST_EXAMPLE, errors=(404,)),
-    Operation(method="GET", path="/api/telemetry/latest", tag="vehicles", summary="Newest state of a vehicle, VIN as parameter", call=latest,
-              params=Vin, reply=LatestBody, example=LATEST_EXAMPLE, errors=(404, 422)),
-    Operation(method="GET", path="/api/vehicles/{vin}/summary", tag="vehicles", summary="Extremes of a vehicle over a window", call=summary,
-              params=VinWindow, reply=SummaryBody, example=SUMMARY_EXAMPLE, errors=(400, 404, 422)),
-    Operation(method="GET", path="/api/telemetry/summary", tag="vehicles", summary="Extremes of a vehicle over a window, VIN as parameter",
-              call=summary, params=VinWindow, reply=SummaryBody, example=SUMMARY_EXAMPLE, errors=(400, 404, 422)),
-    Operation(method="GET", path="/api/vehicles/{vin}/anomalies", tag="vehicles", summary="Samples that break a rule", call=anomalies,
-              params=VinSpan, reply=AnomaliesBody, errors=(400, 404, 422)),
-    Operation(method="GET", path="/api/vehicles/{vin}/history", tag="vehicles", summary="Samples of a vehicle, page by page", call=history,
-              params=VinHistory, reply=HistoryBody, errors=(400, 404, 422)),
+    Operation(
+        method="GET",
+        path="/api/vehicles",
+        tag="vehicles",
+        summary="All vehicles with their newest state",
+        call=vehicles,
+        params=Page,
+        reply=VehiclesBody,
+        errors=(422,),
+    ),
+    Operation(
+        method="GET",
+        path="/api/vehicles/{vin}/latest",
+        tag="vehicles",
+        summary="Newest state of a vehicle",
+        call=latest,
+        params=Vin,
+        reply=LatestBody,
+        example=LATEST_EXAMPLE,
+        errors=(404,),
+    ),
+    Operation(
+        method="GET",
+        path="/api/telemetry/latest",
+        tag="vehicles",
+        summary="Newest state of a vehicle, VIN as parameter",
+        call=latest,
+        params=Vin,
+        reply=LatestBody,
+        example=LATEST_EXAMPLE,
+        errors=(404, 422),
+    ),
+    Operation(
+        method="GET",
+        path="/api/vehicles/{vin}/summary",
+        tag="vehicles",
+        summary="Extremes of a vehicle over a window",
+        call=summary,
+        params=VinWindow,
+        reply=SummaryBody,
+        example=SUMMARY_EXAMPLE,
+        errors=(400, 404, 422),
+    ),
+    Operation(
+        method="GET",
+        path="/api/telemetry/summary",
+        tag="vehicles",
+        summary="Extremes of a vehicle over a window, VIN as parameter",
+        call=summary,
+        params=VinWindow,
+        reply=SummaryBody,
+        example=SUMMARY_EXAMPLE,
+        errors=(400, 404, 422),
+    ),
+    Operation(
+        method="GET",
+        path="/api/vehicles/{vin}/anomalies",
+        tag="vehicles",
+        summary="Samples that break a rule",
+        call=anomalies,
+        params=VinSpan,
+        reply=AnomaliesBody,
+        errors=(400, 404, 422),
+    ),
+    Operation(
+        method="GET",
+        path="/api/vehicles/{vin}/history",
+        tag="vehicles",
+        summary="Samples of a vehicle, page by page",
+        call=history,
+        params=VinHistory,
+        reply=HistoryBody,
+        errors=(400, 404, 422),
+    ),
 )

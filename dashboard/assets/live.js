@@ -107,6 +107,7 @@
       offlineSince = offlineSince || Date.now();
       const wait = BACK_OFF[Math.min(tries, BACK_OFF.length - 1)] * (0.8 + 0.4 * Math.random());
       tries += 1;
+      if (tries === 3) window.fetch("/_dash-layout", { credentials: "same-origin" }).catch(function () {}); // an ended session goes to log in
       retry = setTimeout(function () { retry = 0; reconcile(); }, wait);
     };
   }
@@ -199,9 +200,14 @@
         more.on.push(index);
       }
     });
-    if (more.on.length) window.Plotly.extendTraces(plot, { x: more.x, y: more.y }, more.on, MOST_POINTS);
+    if (more.on.length) window.Plotly.extendTraces(plot, { x: more.x, y: more.y }, more.on, room(one));
     else if (moved) window.Plotly.redraw(plot);
     slide(plot, one);
+  }
+
+  // As many points as the window has buckets: what slid out on the left must not stretch the axes.
+  function room(one) {
+    return one.span && one.bucket ? Math.max(60, Math.min(MOST_POINTS, Math.ceil(one.span / one.bucket) + 2)) : MOST_POINTS;
   }
 
   // The axis follows the newest point, keeping its length.
@@ -213,11 +219,12 @@
   function redraw(topic, panel, token) {
     const before = tokens.get(topic);
     tokens.set(topic, token);
-    if (before !== undefined && before !== token) again(panel);
+    if (before !== undefined && before !== token) again(panel, token);
   }
 
-  function again(panel) {
-    window.dash_clientside.set_props({ type: "redraw", id: panel }, { data: Date.now() });
+  // Viewers who ask for the same version share one answer.
+  function again(panel, version) {
+    window.dash_clientside.set_props({ type: "redraw", id: panel }, { data: version === undefined ? Date.now() : version });
   }
 
   function redrawAll() {
@@ -236,7 +243,9 @@
     document.querySelectorAll("[data-age-of]").forEach(function (element) {
       const root = document.querySelector('.vd-filled[data-panel="' + element.dataset.ageOf + '"]');
       const at = root ? Number(root.dataset.at) : 0;
-      put(element, at ? age(now() - at) : "");
+      const parts = [root && root.dataset.simulated, at && age(now() - at)];
+      put(element, parts.filter(Boolean).join(" · "));
+      element.title = (root && root.dataset.simulatedNote) || "";
     });
     document.querySelectorAll(".vd-age[data-at]").forEach(function (element) {
       put(element, age(now() - Number(element.dataset.at)));
@@ -259,9 +268,9 @@
     } else {
       const old = now() - plantAt;
       state = old > STALE ? "stale" : "on";
-      text = (state === "stale" ? word("live.stale") : word("live")) + " · " + age(old);
+      if (state === "on" && element.dataset.state === "range") state = "range";
+      text = word({ on: "live", stale: "live.stale", range: "live.range" }[state]) + " · " + age(old);
     }
-    if (element.dataset.state === "range" && state === "on") state = "range";
     element.dataset.shown = state;
     put(element.querySelector(".vd-pill-text"), text);
   }
@@ -311,6 +320,7 @@
   // --- rhythm --------------------------------------------------------------------------------------------------------------------
   function look() {
     document.querySelectorAll(".js-plotly-plot").forEach(hook);
+    window.voltdeckShell.fit();
     word("live"); // takes over words and the server's clock when the header changed
     if (document.hidden) return;
     reconcile();

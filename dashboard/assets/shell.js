@@ -1,7 +1,6 @@
 // The shell in the browser: navigation without reloads, menus, full screen, theme and language on the document, log out.
 (function () {
   "use strict";
-  const NARROW = "(max-width: 760px)";
 
   // --- the URL is the view -------------------------------------------------------------------------------------------------
   function go(href) {
@@ -93,18 +92,26 @@
       const button = card.querySelector("[data-full]");
       button.setAttribute("aria-pressed", on ? "true" : "false");
       button.firstElementChild.className = "bi bi-" + (on ? "fullscreen-exit" : "arrows-fullscreen");
-      card.querySelectorAll(".vd-graph").forEach(function (graph) {
-        if (on) graph.dataset.height = graph.style.height;
-        graph.style.height = on ? "100%" : graph.dataset.height || graph.style.height;
-        const plot = graph.querySelector(".js-plotly-plot");
-        if (plot && window.Plotly) {
-          if (on) plot.dataset.height = plot.layout.height || "";
-          window.Plotly.relayout(plot, { height: on ? graph.clientHeight : Number(plot.dataset.height) || null });
-        }
-      });
+      if (!on) card.querySelectorAll(".vd-graph").forEach(function (graph) { tall(graph, Number(graph.dataset.height)); });
     });
     document.body.classList.toggle("vd-has-full", !!document.querySelector(".vd-full"));
-    resize();
+    fit();
+  }
+
+  // Charts of the card on full screen take its height; called again after each draw, which brings the panel's own height back.
+  function fit() {
+    const card = document.querySelector(".vd-full");
+    if (!card) return;
+    const room = card.clientHeight - card.querySelector("header").offsetHeight - 40;
+    card.querySelectorAll(".vd-graph").forEach(function (graph) { tall(graph, room); });
+  }
+
+  function tall(graph, height) {
+    const plot = graph.querySelector(".js-plotly-plot");
+    if (!height || !plot || !plot.layout || !window.Plotly || plot.layout.height === height) return;
+    if (!graph.dataset.height) graph.dataset.height = plot.layout.height;
+    graph.style.height = height + "px";
+    window.Plotly.relayout(plot, { height: height });
   }
 
   function resize() {
@@ -170,7 +177,7 @@
     return window.dash_clientside.no_update;
   }
 
-  window.voltdeckShell = { go: go, change: change, isNarrow: function () { return matchMedia(NARROW).matches; } };
+  window.voltdeckShell = { go: go, change: change, fit: fit };
   window.dash_clientside = Object.assign({}, window.dash_clientside, { voltdeck: { apply: apply, choose: choose } });
   try { if (localStorage.getItem("vd-folded")) document.body.classList.add("vd-folded"); } catch (_) { /* private mode */ }
 })();

@@ -10,6 +10,9 @@ from dashboard.figures.axes import Figure, Limit, limit_marks, number_format, pa
 from dashboard.page import Table
 from dashboard.scope import Scope
 
+WRITTEN = 12
+"""Up to this many bars carry their value."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -28,12 +31,15 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Bars:
     """Groups above each other over the same names (table column `name`); the optional bool columns `mark` and `second` single out bars
-    worth a look and bars in another state, `note` is the sentence under the pointer."""
+    worth a look and bars in another state (called `second_name`), `note` is the sentence under the pointer,
+    `title` names the names."""
 
     groups: tuple[Group, ...]
     mark: str = ""
     second: str = ""
     second_meaning: str = "warning"
+    second_name: str = ""
+    title: str = ""
 
 
 def bars(table: Table, scope: Scope) -> Figure:
@@ -42,19 +48,12 @@ def bars(table: Table, scope: Scope) -> Figure:
     names = [str(name) for name in table.columns["name"]]
     data = []
     layout: dict[str, Any] = {
-        "hovermode": "x unified" if len(spec.groups) > 1 else "closest",
+        "hovermode": "closest",
         "bargap": 0.18,
         "showlegend": len(spec.groups) > 1,
         "shapes": [],
         "annotations": [],
-        "xaxis": {
-            "type": "category",
-            "nticks": 24,
-            "showspikes": False,
-            "fixedrange": True,
-            "tickangle": 0,
-            "range": [-0.6, len(names) - 0.4],
-        },
+        "xaxis": _names(names, spec.title),
         "dragmode": False,
     }
     height = 1 / len(spec.groups)
@@ -72,9 +71,37 @@ def bars(table: Table, scope: Scope) -> Figure:
             mark["yref"] = anchor
         layout["shapes"] += shapes
         layout["annotations"] += notes
+    if spec.second and spec.second_name:  # a key only: the bars themselves stay one trace, which live frames renew
+        data.append(
+            {
+                "type": "bar",
+                "x": [0],
+                "y": [None],
+                "name": spec.second_name,
+                "marker": {"color": theme.colour(spec.second_meaning, scope.theme)},
+            }
+        )
+        layout |= {"showlegend": True, "barmode": "overlay"}
     if len(spec.groups) > 1:
         layout["xaxis"]["anchor"] = f"y{len(spec.groups)}"
     return {"data": data, "layout": layout}
+
+
+def _names(names: list[str], title: str) -> dict[str, Any]:
+    """Places with their names as ticks: on a category axis plotly would take names that look like numbers for places."""
+    step = max(1, -(-len(names) // 24))
+    shown = range(0, len(names), step)
+    return {
+        "tickmode": "array",
+        "tickvals": list(shown),
+        "ticktext": [names[i] for i in shown],
+        "range": [-0.6, len(names) - 0.4],
+        "showspikes": False,
+        "fixedrange": True,
+        "tickangle": 0,
+        "zeroline": False,
+        "title": {"text": title},
+    }
 
 
 def _trace(table: Table, spec: Bars, group: Group, names: list[str], anchor: str, scope: Scope) -> Figure:
@@ -85,7 +112,7 @@ def _trace(table: Table, spec: Bars, group: Group, names: list[str], anchor: str
     edge = theme.colour("alarm", scope.theme)
     trace: Figure = {
         "type": "bar",
-        "x": names,
+        "x": list(range(len(names))),
         "y": plain(table.columns[group.column], group.decimals),
         "name": group.name,
         "yaxis": anchor,
@@ -93,8 +120,16 @@ def _trace(table: Table, spec: Bars, group: Group, names: list[str], anchor: str
             "color": [other if is_second else colour for is_second in second] if second.any() else colour,
             "line": {"color": edge, "width": [2 if is_marked else 0 for is_marked in mark] if mark.any() else 0},
         },
-        "hovertemplate": f"{group.name} %{{y:{number_format(group.decimals)}}} {group.unit}<extra></extra>",
+        "hovertext": names,
+        "hovertemplate": f"%{{hovertext}}: {group.name} %{{y:{number_format(group.decimals)}}} {group.unit}<extra></extra>",
     }
+    if len(names) <= WRITTEN and len(spec.groups) == 1:
+        trace |= {
+            "texttemplate": f"%{{y:{number_format(group.decimals)}}}",
+            "textposition": "inside",
+            "insidetextanchor": "end",
+            "textangle": 0,
+        }
     if "note" in table.columns and len(spec.groups) == 1:
         trace |= {"hovertext": [str(note) for note in table.columns["note"]], "hovertemplate": "%{hovertext}<extra></extra>"}
     return trace

@@ -28,7 +28,7 @@ def flow(table: Table, scope: Scope) -> Figure:
     nodes = rows(table)
     ramp = theme.RAMPS[scope.theme]
     data = [_link(node, nodes[node], nodes, scope) for node in NODES]
-    data += [_arrows(nodes, scope), _bus(ramp), _points(nodes, scope), _texts(nodes, scope), _names(nodes, scope)]
+    data += [_arrows(nodes, scope), _bus(ramp), _points(nodes, scope), _texts(nodes, scope), _names(nodes, scope), _icons(nodes, scope)]
     layout = {
         "xaxis": {"visible": False, "range": [-1.08, 1.08], "fixedrange": True},
         "yaxis": {"visible": False, "range": [-1.02, 0.98], "fixedrange": True},
@@ -157,18 +157,32 @@ def _bus(ramp: Mapping[str, str]) -> Figure:
 
 
 def _points(nodes: Mapping[str, Mapping[str, Any]], scope: Scope) -> Figure:
-    colours = [ink(node, nodes[node], scope.theme) for node in NODES]
     return {
         "type": "scatter",
-        "mode": "markers+text",
+        "mode": "markers",
         "x": [PLACES[n][0] for n in NODES],
         "y": [PLACES[n][1] for n in NODES],
-        "text": [ICONS[n] for n in NODES],
-        "textfont": {"family": "bootstrap-icons", "size": 20, "color": colours},
-        "textposition": "middle center",
-        "marker": {"size": 48, "color": theme.RAMPS[scope.theme]["raised"], "opacity": 1, "line": {"color": colours, "width": 2}},
+        "marker": {
+            "size": 48,
+            "color": theme.RAMPS[scope.theme]["raised"],
+            "opacity": 1,
+            "line": {"color": [ink(node, nodes[node], scope.theme) for node in NODES], "width": 2},
+        },
         "hovertext": [sentence(n, nodes[n], scope.lang) for n in NODES],
         "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+
+
+def _icons(nodes: Mapping[str, Mapping[str, Any]], scope: Scope) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": [PLACES[n][0] for n in NODES],
+        "y": [PLACES[n][1] - 0.022 for n in NODES],  # the glyphs stand on a baseline, not around their middle
+        "text": [ICONS[n] for n in NODES],
+        "textposition": "middle center",
+        "hoverinfo": "skip",
+        "textfont": {"family": "bootstrap-icons", "size": 20, "color": [ink(node, nodes[node], scope.theme) for node in NODES]},
     }
 
 

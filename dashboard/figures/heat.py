@@ -16,7 +16,8 @@ from dashboard.scope import Scope
 class Heat:
     """How a table of one value per element becomes a picture: `rows` × `columns` names, quantity, colour scale, `low`…`high` of the scale
     (None = from the values, at least `least` wide). `column` names the table's value column; optional columns are `row`, `column` (places),
-    `mark` (bool: worth a look), `note` (whom the pointer names), `href` (what a click opens)."""
+    `mark` (bool: worth a look), `note` (whom the pointer names), `href` (what a click opens).
+    `numbers` writes the values into the fields with so many decimals."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
@@ -29,7 +30,7 @@ class Heat:
     least: float = 0.0
     row_title: str = ""
     column_title: str = ""
-    numbers: bool = False
+    numbers: int | None = None
     selected: tuple[int, int] | None = None
     middle: float | None = None
 
@@ -68,8 +69,8 @@ def heat(table: Table, scope: Scope) -> Figure:
     }
     if "href" in table.columns:
         trace["customdata"] = spread(table.columns["href"], places, shape, "")
-    if spec.numbers:
-        trace["texttemplate"] = "%{z:" + number_format(spec.decimals) + "}"
+    if spec.numbers is not None:
+        trace["texttemplate"] = f"%{{z:{number_format(spec.numbers)}}}"
         trace["textfont"] = {"size": 10}
     return {"data": [trace, *_marks(table, places, scope)], "layout": _layout(spec, z, scope)}
 

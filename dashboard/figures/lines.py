@@ -91,7 +91,6 @@ def _mean(table: Table, line: Line, at: Numbers, units: Sequence[str], number: i
         "name": line.name,
         "yaxis": _axis(units, line.unit),
         "hovertemplate": said,
-        "legendgroup": line.column,
     }
     if line.column in plot.bars:
         return {"type": "bar", **shared, "marker": {"color": colour}}
@@ -132,7 +131,6 @@ def _band(table: Table, line: Line, at: Numbers, units: Sequence[str], number: i
         "name": plot.band,
         "showlegend": False,
         "yaxis": _axis(units, line.unit),
-        "legendgroup": line.column,
     }
 
 
@@ -155,9 +153,10 @@ def _layout(table: Table, plot: Plot, units: Sequence[str], scope: Scope) -> tup
         span = padded([*_numbers(table, plot, unit), *edges], least=3 * 10.0**-decimals)
         has_bars = any(line.column in plot.bars for line in plot.lines if line.unit == unit)
         if span and not has_bars:
+            span = _floored(span, floor[1], table, plot, unit)
             axis["range"] = list(span)
         if overlay and place == 1:
-            axis |= {"overlaying": "y", "side": "right", "showgrid": False}
+            axis |= {"overlaying": "y", "side": "right", "showgrid": False, "tickmode": "auto"}
         elif rows > 1:
             height = (1 - ROW_GAP * (rows - 1)) / rows
             top = 1 - place * (height + ROW_GAP)
@@ -171,6 +170,13 @@ def _layout(table: Table, plot: Plot, units: Sequence[str], scope: Scope) -> tup
     if rows > 1:
         layout["xaxis"] |= {"anchor": _axis(units, units[-1])}
     return layout, notes
+
+
+def _floored(span: tuple[float, float], lowest: float | None, table: Table, plot: Plot, unit: str) -> tuple[float, float]:
+    """An axis that shall show a lowest value begins exactly there, unless something lies below it."""
+    if lowest is None or any(bool((numbers < lowest).any()) for numbers in _numbers(table, plot, unit)):
+        return span
+    return lowest, span[1]
 
 
 def _labels(table: Table, plot: Plot, units: Sequence[str], layout: dict[str, Any], scope: Scope) -> list[Figure]:

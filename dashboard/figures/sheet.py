@@ -13,13 +13,15 @@ from dashboard.page import Scope, Table
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """How a table is written: `columns` are (column, head, decimals; None = text), the first one names the row. `keys` name the rows for
-    live frames, `tones` (row key, column) → tone, `links` the same or a column's head ("", column) → href, `chosen` a column or row key."""
+    live frames, `tones` (row key, column) → tone, `links` the same or a column's head ("", column) → href, `chosen` a column or row key,
+    `decimals` those of a row whose numbers differ from its neighbours'."""
 
     columns: tuple[tuple[str, str, int | None], ...]
     keys: tuple[str, ...]
     tones: Mapping[tuple[str, str], str] = field(default_factory=dict)
     links: Mapping[tuple[str, str], str] = field(default_factory=dict)
     chosen: str = ""
+    decimals: Mapping[str, int] = field(default_factory=dict)
 
 
 def sheet(table: Table, scope: Scope) -> html.Div:
@@ -43,7 +45,7 @@ def frame(table: Table) -> dict[str, Any]:
     """The live frame: all numbers as written; when a tone changes, the table is asked for again."""
     spec: Sheet = table.more["sheet"]
     texts = {
-        f"{key}.{column}": said(table.columns[column][i], decimals)
+        f"{key}.{column}": said(table.columns[column][i], spec.decimals.get(key, decimals))
         for i, key in enumerate(spec.keys)
         for column, _, decimals in spec.columns[1:]
     }
@@ -65,17 +67,17 @@ def _head(spec: Sheet, column: str, title: str, decimals: int | None) -> html.Th
     inner: Any = title
     if ("", column) in spec.links:
         inner = html.A(title, href=spec.links["", column], **{"data-nav": "1"})
-    names = ["vd-text"] * (decimals is None) + ["vd-chosen"] * (spec.chosen == column)
+    names = ["vd-text"] * (decimals is None and not spec.decimals) + ["vd-chosen"] * (spec.chosen == column)
     return html.Th(inner, scope="col", className=" ".join(names))
 
 
 def _field(spec: Sheet, key: str, column: str, decimals: int | None, value: Any, place: int) -> Any:
-    text: Any = said(value, decimals)
+    text: Any = said(value, spec.decimals.get(key, decimals))
     if (key, column) in spec.links:
         text = html.A(text, href=spec.links[key, column], **{"data-nav": "1"})
     if place == 0:
         return html.Th(text, scope="row")
-    names = ["vd-text"] * (decimals is None) + ["vd-chosen"] * (spec.chosen == column)
+    names = ["vd-text"] * (decimals is None and not spec.decimals) + ["vd-chosen"] * (spec.chosen == column)
     marks = {"data-live": f"{key}.{column}", "data-tone": spec.tones.get((key, column), "")}
     return html.Td(text, className=" ".join(names), **marks)
 

@@ -7,26 +7,17 @@ import numpy as np
 
 from dashboard.loads.fleet import Fleet, batteries, capacity
 from dashboard.loads.power import converters
-from datastore.ports import Series
 from datastore.store import Store
+from plant.analysis import energy as of_power
+from plant.analysis import fleet as of_fleet
+from plant.analysis.efficiency import round_trip
+from plant.analysis.energy import Energies
+from plant.analysis.outcome import Figure, missing
 from plant.model import DAY, HOUR, MINUTE, Window
 from plant.timeline import day_start
 
 CYCLE_DAYS = 7
-LEAST_CYCLES = 0.2
-"""Below this share of a full cycle an efficiency would be noise (DOMAIN 3.2: not assessable)."""
-SOC_TOLERANCE = 1.0
-"""A window whose ends differ by more state of charge [%] than this gets the difference added (DOMAIN 3.2)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Throughput:
-    """Energies of a window [kWh] on the AC side and how much of the window was observed, 0…1."""
-
-    charged: float
-    discharged: float
-    coverage: float
-    newest: int
+"""Days over which the round trip is taken: a day alone rarely returns to the state of charge it began with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +29,7 @@ class Today:
     discharged: float
     coverage: float
     at: int
-    efficiency: float | None
+    efficiency: Figure
 
 
 _kept: dict[int, tuple[object, int, Today | None]] = {}
@@ -61,79 +52,51 @@ def _today(store: Store, plant: Fleet, minute: int) -> Today | None:
     midnight = day_start(minute, store.zone)
     if minute <= midnight:
         return None
-    since = throughput(store, plant, Window(midnight, minute))
-    return None if since is None else Today(since.charged, since.discharged, since.coverage, since.newest, efficiency(store, plant, minute))
+    window = Window(midnight, minute)
+    used, newest = throughput(store, plant, window)
+    if used.charged is None or used.discharged is None:
+        return None
+    share = used.coverage_of(window.length / 1000 * len(converters(plant)[0]))
+    return Today(used.charged, used.discharged, share, newest, efficiency(store, plant, minute))
 
 
-def throughput(store: Store, plant: Fleet, window: Window) -> Throughput | None:
-    """Charged and discharged energy of all converters; None when none spoke in the window.
+def throughput(store: Store, plant: Fleet, window: Window) -> tuple[Energies, int]:
+    """Energies of all converters together and the end of their newest minute [epoch ms].
 
-    Minute means are integrated unit by unit, so that one unit's charge never hides another's discharge; minutes nobody measured add
-    nothing and lower the coverage."""
+    Minute means are taken unit by unit, so that one unit's charge never hides another's discharge; minutes nobody measured add nothing
+    and lower the coverage."""
     devices, metric = converters(plant)
-    if not devices:
-        return None
-    series = store.telemetry.series([(d.device_id, d.kind) for d in devices], [metric], window, resolution=MINUTE)
-    spoken = [one for one in series.values() if np.isfinite(one.mean).any()]
-    if not spoken:
-        return None
-    charged = sum(_kwh(np.maximum(-one.mean, 0.0)) for one in spoken)
-    discharged = sum(_kwh(np.maximum(one.mean, 0.0)) for one in spoken)
-    minutes = sum(int(np.isfinite(one.mean).sum()) for one in spoken)
-    coverage = min(1.0, minutes * MINUTE / (len(devices) * window.length))
-    return Throughput(charged, discharged, coverage, max(_newest(one) for one in spoken))
+    series = store.telemetry.series([(d.device_id, d.kind) for d in devices], [metric], window, resolution=MINUTE) if devices else {}
+    parts = [of_power.from_means(one.at, one.mean, MINUTE / 1000) for one in series.values()]
+    newest = [int(one.at[np.isfinite(one.mean)][-1]) + MINUTE for one in series.values() if np.isfinite(one.mean).any()]
+    return of_power.together(parts), min(max(newest, default=window.start), window.end)
 
 
-def _kwh(kilowatts: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-    return float(np.nansum(kilowatts)) * MINUTE / HOUR
-
-
-def _newest(one: Series) -> int:
-    return int(one.at[np.isfinite(one.mean)][-1]) + MINUTE
-
-
-def efficiency(store: Store, plant: Fleet, now: int) -> float | None:
-    """AC-AC round-trip efficiency of the last days [%] (PNNL-22010 Rev 2, IEC 62933-2-1), corrected for the difference in stored energy;
-    None when not assessable: too little throughput, unknown capacity, or too much of the time unobserved."""
+def efficiency(store: Store, plant: Fleet, now: int) -> Figure:
+    """AC-AC round-trip efficiency of the last days [%], corrected for the difference in stored energy; or why it is not assessable."""
+    units = batteries(plant)
+    rated = [kwh for device in units if (kwh := capacity(device))]
+    if not rated or len(rated) < len(units):
+        return missing("the capacity is not known")
     window = Window(now - CYCLE_DAYS * DAY, now)
-    used = throughput(store, plant, window)
-    rated = [capacity(device) for device in batteries(plant)]
-    known = [kwh for kwh in rated if kwh]
-    if used is None or len(known) < len(rated) or not known or used.charged <= 0:
-        return None
-    if (used.charged + used.discharged) / (2 * sum(known)) < LEAST_CYCLES:
-        return None
-    ends = _soc_ends(store, plant, window)
-    if ends is None:
-        return None
-    return corrected(
-        used.charged, used.discharged, (ends[1] - ends[0]) / 100 * sum(known) if abs(ends[1] - ends[0]) > SOC_TOLERANCE else 0.0
-    )
+    used, _ = throughput(store, plant, window)
+    ends = soc_ends(store, plant, window)
+    health = [said.value for said in plant.all(units, "soh")]
+    usable = sum(rated) * (sum(health) / len(health) / 100 if health else 1.0)
+    return round_trip(used.charged, used.discharged, usable, soc_start=ends[0] if ends else None, soc_end=ends[1] if ends else None)
 
 
-def corrected(charged: float, discharged: float, stored: float) -> float:
-    """Efficiency [%] of a window that ends with `stored` kWh more in the batteries than it began with, iterated twice (DOMAIN 3.2).
-
-    >>> round(corrected(480.2, 450.5, 0.0), 1)
-    93.8
-    """
-    eta = discharged / charged
-    for _ in range(2):
-        root = max(eta, 0.01) ** 0.5
-        eta = (discharged + stored * root) / charged if stored > 0 else discharged / (charged - stored / root)
-    return 100 * eta
-
-
-def _soc_ends(store: Store, plant: Fleet, window: Window) -> tuple[float, float] | None:
-    """Energy-weighted state of charge [%] in the first and last hour in which the units spoke."""
+def soc_ends(store: Store, plant: Fleet, window: Window) -> tuple[float, float] | None:
+    """Energy-weighted state of charge [%] in the first and the last hour in which the units spoke; None when one never did."""
     units = batteries(plant)
     series = store.telemetry.series([(d.device_id, d.kind) for d in units], ["soc"], window, resolution=HOUR)
-    first = last = weight = 0.0
+    ends = []
     for device in units:
         one = series.get((device.device_id, device.kind, "soc"))
-        spoken = one.mean[np.isfinite(one.mean)] if one is not None else np.empty(0)
-        if len(spoken) < 2:
+        heard = np.flatnonzero(np.isfinite(one.mean)) if one is not None else np.empty(0, dtype=np.int64)
+        if one is None or not heard.size:
             return None
-        share = capacity(device) or 1.0
-        first, last, weight = first + share * float(spoken[0]), last + share * float(spoken[-1]), weight + share
-    return (first / weight, last / weight) if weight else None
+        kwh = capacity(device)
+        ends.append((of_fleet.Battery(float(one.mean[heard[0]]), kwh), of_fleet.Battery(float(one.last[heard[-1]]), kwh)))
+    first, last = of_fleet.soc([a for a, _ in ends]).value, of_fleet.soc([b for _, b in ends]).value
+    return None if first is None or last is None else (first, last)

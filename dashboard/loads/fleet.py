@@ -6,7 +6,7 @@ from typing import Any
 
 from datastore.ports import Latest
 from datastore.store import Store
-from plant.model import Device, Kind, Quality
+from plant.model import DAY, Device, Kind, Quality
 
 STALE_INTERVALS, STALE_LEAST = 10, 15_000
 """A value is stale after this many nominal intervals, but not before this many ms: the same patience as the tiles'."""
@@ -79,6 +79,15 @@ class Fleet:
         """Whether the device spoke lately."""
         latest = self.latest.get((device.device_id, device.kind))
         return latest is not None and not self.is_stale(device, latest.at)
+
+    def is_archive(self, device: Device) -> bool:
+        """Whether the device is only known from imported history: its newest reading was a day old when it came in."""
+        latest = self.latest.get((device.device_id, device.kind))
+        return latest is not None and latest.received - latest.at > DAY
+
+    def expected(self, devices: Iterable[Device]) -> list[Device]:
+        """The devices one may expect to speak now."""
+        return [device for device in devices if not self.is_archive(device)]
 
     def is_simulated(self, devices: Iterable[Device]) -> bool:
         """Whether any of these is a simulated device or says simulated values."""

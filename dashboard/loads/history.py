@@ -1,7 +1,7 @@
 """Any metrics of any devices over the scope's window, thinned to what a screen can show, as one table of columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,13 +26,15 @@ FEWEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One line wanted: a metric of a device, how it is called and coloured."""
+    """One line wanted: a metric of a device, how it is called and drawn."""
 
     device: Device
     metric: str
     name: str = ""
     meaning: str = ""
     faint: bool = False
+    dash: str = "solid"
+    banded: bool = True
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -69,13 +71,15 @@ def history(
         name = ask.name or about.label(scope.lang)
         title = unused(f"{name} ({about.unit})" if about.unit else name, columns)
         places = np.searchsorted(at, series.at)
-        columns[title] = spread(series.mean if about.aggregation not in ("last", "counter") else series.last, places, len(at))
-        banded = series.resolution > 0 and len(spoken) <= BANDED and about.shape == "scalar" and not bars
+        columns[title] = spread(told(series, about), places, len(at))
+        banded = ask.banded and series.resolution > 0 and len(spoken) <= BANDED and about.shape == "scalar" and not bars
         if banded:
             columns[f"{title} min"] = spread(series.min, places, len(at))
             columns[f"{title} max"] = spread(series.max, places, len(at))
         low, high = (f"{title} min", f"{title} max") if banded else ("", "")
-        lines.append(Line(title, name, about.unit, about.decimals, ask.meaning, low, high, faint=ask.faint, width=series.resolution))
+        lines.append(
+            Line(title, name, about.unit, about.decimals, ask.meaning, low, high, dash=ask.dash, faint=ask.faint, width=series.resolution)
+        )
     marks = tuple(limit for ask in spoken for limit in limits_of(metric(ask.metric), scope.lang)) if limits else ()
     plot = Plot(
         tuple(lines),
@@ -91,6 +95,31 @@ def history(
     return Table(columns, min(newest, window.end), any(ask.device.simulated for ask in spoken), {"plot": plot, "asks": tuple(spoken)})
 
 
+def highlighted(table: Table, column: str | None) -> Table:
+    """The same table with all lines faint but one; None changes nothing."""
+    if column is None:
+        return table
+    plot: Plot = table.more["plot"]
+    lines = tuple(replace(line, faint=line.column != column) for line in plot.lines)
+    return replace(table, more={**table.more, "plot": replace(plot, lines=lines)})
+
+
+def deviation(table: Table) -> Table:
+    """Every line less the median of all lines at each instant; lines alone, or with different units, have nothing to differ from."""
+    if table.is_empty:
+        return table
+    plot: Plot = table.more["plot"]
+    if len(plot.lines) < 2 or len({line.unit for line in plot.lines}) > 1:
+        return Table({})
+    values = np.array([np.asarray(table.columns[line.column], dtype=np.float64) for line in plot.lines])
+    heard = np.isfinite(values).any(axis=0)
+    middle = np.full(values.shape[1], np.nan)
+    middle[heard] = np.nanmedian(values[:, heard], axis=0)
+    columns = {"at": table.columns["at"], **{line.column: row - middle for line, row in zip(plot.lines, values, strict=True)}}
+    lines = tuple(replace(line, low="", high="") for line in plot.lines)
+    return replace(table, columns=columns, more={**table.more, "plot": replace(plot, lines=lines, limits=())})
+
+
 def fetch(store: Store, asks: Sequence[Ask], window: Window, points: int, scope: Scope) -> dict[tuple[str, str, str], Series]:
     """The series of all asks, with as few questions to the store as there are metrics."""
     by_metric: dict[str, list[tuple[str, str]]] = {}
@@ -100,6 +129,11 @@ def fetch(store: Store, asks: Sequence[Ask], window: Window, points: int, scope:
     for name, keys in by_metric.items():
         found |= store.telemetry.series(keys, [name], window, points=points, zone=scope.zone)
     return found
+
+
+def told(series: Series, about: Metric) -> Any:
+    """What one bucket says of a metric: the mean of a state, the last of a register or code, the sum of energies per interval."""
+    return {"last": series.last, "counter": series.last, "sum": series.sum}.get(about.aggregation, series.mean)
 
 
 def spread(numbers: Any, places: Any, length: int) -> Any:

@@ -6,21 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from dashboard import shell
+from dashboard.bell import RANKS
 from dashboard.figures import flow
 from dashboard.figures.stack import Layer, Stack
 from dashboard.format import number
 from dashboard.loads import energy, history, power
-from dashboard.loads.fleet import Fleet, Sum, batteries, capacity, fleet, site, weighted
+from dashboard.loads.fleet import Fleet, Sum, batteries, capacity, fleet, fresh, site, weighted
 from dashboard.page import Scope, Table, Tile
 from dashboard.words import word
 from datastore import rollup
 from datastore.store import Store
+from plant.analysis import fleet as of_fleet
 from plant.errors import Unavailable
 from plant.metrics import metric
 from plant.model import MINUTE, Device, Kind, Window
 
 FLOW_KINDS = (Kind.SITE, Kind.BESS, Kind.PACK, Kind.PCS, Kind.INVERTER)
+SOURCES = tuple(str(kind) for kind in Kind)
 STACK_BARS = 300
 LIVE_EVERY = 5
 """The balance of the running bucket is renewed every so many seconds."""
@@ -34,26 +36,22 @@ def tiles(store: Store, scope: Scope) -> Sequence[Tile]:
     return (
         *_battery_tiles(plant, scope),
         *_power_tiles(plant, flows, scope),
-        *_energy_tiles(today, plant, scope),
+        *_energy_tiles(today, scope),
         *_state_tiles(store, plant, scope),
     )
 
 
 def _battery_tiles(plant: Fleet, scope: Scope) -> tuple[Tile, ...]:
     units = batteries(plant)
-    health = {said.device.device_id: said.value / 100 for said in plant.all(units, "soh")}
-
-    def energy_of(device: Device) -> float | None:
-        rated = capacity(device)
-        return None if rated is None else rated * health.get(device.device_id, 1.0)
-
-    soc = weighted(plant.all(units, "soc"), energy_of, len(units))
+    told = plant.all(units, "soc")
+    used = fresh(told)
+    soc = soc_of(plant, units)
     soh = weighted(plant.all(units, "soh"), capacity, len(units))
-    stored = [(said, energy_of(said.device)) for said in plant.all(units, "soc")]
-    full = [rated for device in units if (rated := energy_of(device)) is not None]
-    known = stored and all(rated is not None for _, rated in stored) and soc.is_complete
-    available = sum(said.value / 100 * (rated or 0) for said, rated in stored) if known else None
-    of_all = word("tile.of", scope.lang, n=number(sum(full), 0)) if known else ""
+    kept = [battery(plant, device) for device in units]
+    available = of_fleet.available(kept).value if used and len(told) == len(units) else None
+    full = sum(one.content for one in kept)
+    of_all = word("tile.of", scope.lang, n=number(full, 0)) if available is not None else ""
+    share = None if soc.value is None else soc.value / 100
     return (
         Tile(
             "soc",
@@ -65,12 +63,27 @@ def _battery_tiles(plant: Fleet, scope: Scope) -> tuple[Tile, ...]:
             _who(soc, scope, "tile.soc.note"),
             "battery-half",
             _tone(soc.value, "soc") or "soc",
-            None if soc.value is None else soc.value / 100,
+            share,
             scope.elsewhere("/bess"),
         ),
         Tile("soh", "tile.soh", soh.value, "%", 1, soh.at, _who(soh, scope, "tile.soh.note"), "heart-pulse", _tone(soh.value, "soh")),
         Tile("available", "tile.available", available, "kWh", 0, soc.at, of_all, "stack", "soc"),
     )
+
+
+def battery(plant: Fleet, device: Device) -> of_fleet.Battery:
+    """What a unit says now, for the sums over all units."""
+    soc, soh = plant.said(device, "soc"), plant.said(device, "soh")
+    return of_fleet.Battery(soc.value if soc else None, capacity(device), soh.value if soh else None)
+
+
+def soc_of(plant: Fleet, units: Sequence[Device]) -> Sum:
+    """State of charge of the site [%], energy-weighted over the units heard lately; the plain mean where nameplates are not known."""
+    used = fresh(plant.all(units, "soc"))
+    kept = [battery(plant, said.device) for said in used]
+    known = kept and all(one.known for one in kept)
+    value = (of_fleet.soc(kept) if known else of_fleet.mean_soc(kept)).value
+    return Sum(value, min((said.at for said in used), default=None), len(used), len(units))
 
 
 def _power_tiles(plant: Fleet, flows: power.Balance, scope: Scope) -> tuple[Tile, ...]:
@@ -108,13 +121,13 @@ def _power_tiles(plant: Fleet, flows: power.Balance, scope: Scope) -> tuple[Tile
     )
 
 
-def _energy_tiles(today: energy.Today | None, plant: Fleet, scope: Scope) -> tuple[Tile, ...]:
+def _energy_tiles(today: energy.Today | None, scope: Scope) -> tuple[Tile, ...]:
     covered = ""
     if today is not None and today.coverage < 0.995:
         covered = word("tile.coverage", scope.lang, n=number(100 * today.coverage, 0))
     at = today.at if today else None
     stale = 5 * MINUTE
-    cycle = today.efficiency if today else None
+    cycle = today.efficiency.value if today else None
     why = word("tile.efficiency.none" if cycle is None else "tile.efficiency.note", scope.lang)
     return (
         Tile(
@@ -146,10 +159,10 @@ def _energy_tiles(today: energy.Today | None, plant: Fleet, scope: Scope) -> tup
 
 
 def _state_tiles(store: Store, plant: Fleet, scope: Scope) -> tuple[Tile, ...]:
-    devices = [device for group in plant.devices.values() for device in group]
+    devices = plant.expected(device for group in plant.devices.values() for device in group)
     online = sum(plant.is_online(device) for device in devices)
     alarms = store.records.alarms()
-    worst = max((shell.RANKS.index(a.severity) for a in alarms if a.severity in shell.RANKS), default=-1)
+    worst = max((RANKS.index(a.severity) for a in alarms if a.severity in RANKS), default=-1)
     text = f"{online} / {len(devices)}" if devices else None
     newest = max((latest.at for latest in plant.latest.values()), default=None)
     note = word("tile.online.all" if online == len(devices) else "tile.online.silent", scope.lang, n=len(devices) - online)
@@ -176,13 +189,13 @@ def _state_tiles(store: Store, plant: Fleet, scope: Scope) -> tuple[Tile, ...]:
             plant.now,
             _worst(alarms, scope),
             "bell",
-            shell.RANKS[worst] if worst >= 0 else "good",
+            RANKS[worst] if worst >= 0 else "good",
         ),
     )
 
 
 def _worst(alarms: Sequence[Any], scope: Scope) -> str:
-    counts = [(severity, sum(a.severity == severity for a in alarms)) for severity in reversed(shell.RANKS)]
+    counts = [(severity, sum(a.severity == severity for a in alarms)) for severity in reversed(RANKS)]
     said = [f"{count} {word(f'severity.{severity}', scope.lang)}" for severity, count in counts if count]
     return " · ".join(said) or word("alarms.none", scope.lang)
 
@@ -217,11 +230,11 @@ def flow_table(store: Store, scope: Scope) -> Table:
     """Columns: `node` (pv, battery, grid, aux), `power` [kW, stored sign], `at`, `note`, `stale`. Empty when nobody ever spoke."""
     plant = fleet(store, FLOW_KINDS)
     flows = power.balance(plant)
-    soc = weighted(plant.all(batteries(plant), "soc"), capacity, len(batteries(plant)))
+    soc = soc_of(plant, batteries(plant))
     parts = {"pv": flows.pv, "battery": flows.battery, "grid": flows.grid, "aux": flows.aux}
     if all(part.value is None for part in parts.values()):
         return Table({})
-    columns = {
+    columns: dict[str, list[Any]] = {
         "node": list(parts),
         "power": [None if part.value is None else round(part.value, 1) for part in parts.values()],
         "at": [part.at for part in parts.values()],
@@ -338,21 +351,13 @@ def topology_table(store: Store, scope: Scope) -> Table:
     alarm, stale), `detail`, `at`: what is asked here and now, nothing configured."""
     plant = fleet(store)
     rows: list[tuple[Any, ...]] = []
-    for kind, devices in plant.devices.items():
+    for kind, all_ in sorted(plant.devices.items(), key=lambda item: SOURCES.index(item[0]) if item[0] in SOURCES else len(SOURCES)):
+        devices = plant.expected(all_)
         online = sum(plant.is_online(device) for device in devices)
         heard = [plant.latest[device.device_id, device.kind].at for device in devices if (device.device_id, device.kind) in plant.latest]
-        state = "good" if online == len(devices) else "warning" if online else "stale"
-        rows.append(
-            (
-                kind,
-                "source",
-                online,
-                len(devices),
-                state,
-                word("topology.online", scope.lang, n=online, all=len(devices)),
-                max(heard, default=None),
-            )
-        )
+        state = "stale" if not online else "good" if online == len(devices) else "warning"
+        detail = word("topology.online", scope.lang, n=online, all=len(devices)) if devices else word("topology.archive", scope.lang)
+        rows.append((kind, "source", online, len(devices), state, detail, max(heard, default=None)))
     if not rows:
         return Table({})
     stats = store.intake.stats

@@ -12,15 +12,18 @@ from dashboard.loads.units import rack_name, racks, unit_name, units
 from dashboard.page import Scope, Table
 from dashboard.words import word
 from datastore.store import Store
+from plant.analysis import imbalance
 from plant.metrics import metric
 from plant.model import Kind
 
 FIXED = {"soc": (0.0, 100.0)}
+LEAST_SCALE = {"soc": 0.5, "cell_voltage_diff": 0.003, "cell_temp_diff": 0.5}
+"""Scatter below which racks count as equal: a little more than their sensors' noise."""
 
 
 def rack_map(store: Store, scope: Scope, name: str, path: str = "/bess") -> Table:
-    """Columns, one row per rack: `row`, `column` (places), `unit`, `rack`, the metric, `at`, `mark` (outside its normal range or stale),
-    `note` (who it is), `href`. A rack that never spoke has NaN. `more["heat"]` says how it is drawn."""
+    """Columns, one row per rack: `row`, `column` (places), `unit`, `rack`, the metric, `at`, `mark` (outside its normal range, an outlier
+    among all racks, or stale), `note` (who it is), `href`. A rack that never spoke has NaN. `more["heat"]` says how it is drawn."""
     about = metric(name)
     plant = fleet(store, (Kind.BESS, Kind.RACK, Kind.PACK))
     rows = {number: racks(plant, unit) for number, unit in units(plant).items()}
@@ -42,6 +45,8 @@ def rack_map(store: Store, scope: Scope, name: str, path: str = "/bess") -> Tabl
             columns["note"].append(f"{who} ({word('stale', scope.lang)})" if stale else who)
             columns["href"].append(scope.link(path, unit=unit, rack=rack))
     values = np.asarray(columns[name], dtype=np.float64)
+    apart = np.abs(np.nan_to_num(imbalance.robust_z(values, LEAST_SCALE.get(name, 0.0)), posinf=0, neginf=0)) > imbalance.OUTLIER
+    columns["mark"] = [is_marked or bool(is_apart) for is_marked, is_apart in zip(columns["mark"], apart, strict=True)]
     heard = [at for at in columns["at"] if at is not None]
     if not np.isfinite(values).any():
         return Table({})
@@ -56,6 +61,7 @@ def rack_map(store: Store, scope: Scope, name: str, path: str = "/bess") -> Tabl
         low,
         high,
         column_title=word("name.racks", scope.lang),
+        numbers=0 if name == "soc" else None,
         selected=_selected(rows, across, scope),
     )
     simulated = plant.is_simulated([device for found in rows.values() for device in found.values()][:1])
@@ -80,7 +86,6 @@ def is_outside(value: float, normal: tuple[float | None, float | None]) -> bool:
 
 
 def _selected(rows: Mapping[int, Mapping[int, Any]], across: list[int], scope: Scope) -> tuple[int, int] | None:
-    numbers = list(rows)
-    if scope.unit in rows and scope.rack in rows[scope.unit]:
-        return numbers.index(scope.unit), across.index(scope.rack)
-    return None
+    if scope.unit is None or scope.rack is None or scope.rack not in rows.get(scope.unit, {}):
+        return None
+    return list(rows).index(scope.unit), across.index(scope.rack)

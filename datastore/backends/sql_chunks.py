@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from datastore.backends.sql_keys import Keys
 from datastore.backends.sql_tables import quoted, readings, vectors
 from datastore.ports import Columns, Instants, Numbers
 from datastore.seal import pack, pack_whole, stack, unpack, unpack_vector, unpack_whole
-from plant.metrics import CATALOGUE, metrics_of
+from plant.metrics import CATALOGUE, metrics_of, vectors_of
 from plant.model import DAY, Window
 
 _HEADS = ("@at", "@received", "@quality")
@@ -31,7 +32,7 @@ def nothing(metrics: Sequence[str]) -> Columns:
     return Columns(none, none, none, {name: np.empty((0, 0) if CATALOGUE[name].is_vector else 0) for name in metrics})
 
 
-def take(columns: Columns, which: slice | np.ndarray) -> Columns:  # type: ignore[type-arg]
+def take(columns: Columns, which: slice | np.ndarray[Any, Any]) -> Columns:
     """The rows that `which` (a slice, indices or a mask) picks."""
     return Columns(columns.at[which], columns.received[which], columns.quality[which], {name: column[which] for name, column in columns.values.items()})
 
@@ -236,6 +237,17 @@ class Chunks:
                 (device, self._keys.metric["@at"], start - DAY, end, start),
             )
         ]
+
+    def vector_rows(self, connection: Connection, device: int, kind: str) -> dict[str, int]:
+        """How many readings speak of each vector metric of the kind."""
+        found: dict[str, int] = {}
+        for name in vectors_of(kind):
+            key = self._keys.metric[name]
+            (sealed,) = connection.execute("SELECT coalesce(sum(n), 0) FROM chunk WHERE device = ? AND metric = ?", (device, key)).fetchone()
+            (hot,) = connection.execute(f"SELECT count(*) FROM {vectors(kind)} WHERE device = ? AND metric = ?", (device, key)).fetchone()
+            if sealed + hot:
+                found[name] = sealed + hot
+        return found
 
     def put(self, connection: Connection, device: int, kind: str, over: Columns, start: int, end: int) -> Columns:
         """Merge `over` (within start … end, inside one UTC day, with all metrics that speak) into the chunks there; they become one.

@@ -32,10 +32,10 @@ class Database:
 
     def __init__(self, url_or_path: str) -> None:
         self.path = path_of(url_or_path)
-        self._turn = threading.RLock()
+        self.turn = threading.RLock()
         self._readers: list[Connection] = []
         self._pool = threading.Lock()
-        self._closed = False
+        self.is_open = True
         try:
             self._lock_file = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
             self._writer = self._connect()
@@ -54,7 +54,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One durable transaction; rolled back when the block raises. Not to be nested. Raises Unavailable when the engine fails."""
-        with self._turn:
+        with self.turn:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX)
             try:
                 with _transaction(self._writer, "BEGIN IMMEDIATE"):
@@ -73,7 +73,7 @@ class Database:
                 yield reader
         finally:
             with self._pool:
-                keep = not self._closed and len(self._readers) < _READERS_KEPT
+                keep = self.is_open and len(self._readers) < _READERS_KEPT
                 if keep:
                     self._readers.append(reader)
             if not keep:
@@ -89,14 +89,14 @@ class Database:
 
     def relax(self, relaxed: bool) -> None:
         """Bulk loading may skip the flush at each commit: a power cut then loses the newest commits, never the file."""
-        with self._turn:
+        with self.turn:
             self._writer.execute(f"PRAGMA synchronous={'NORMAL' if relaxed else 'FULL'}")
 
     def close(self) -> None:
-        with self._turn, self._pool:
-            if self._closed:
+        with self.turn, self._pool:
+            if not self.is_open:
                 return
-            self._closed = True
+            self.is_open = False
             for reader in self._readers:
                 reader.close()
             self._readers.clear()

@@ -28,6 +28,12 @@ class Keys:
         """device_id → integer for the devices of a kind known so far; do not change it."""
         return self._devices.setdefault(kind, {})
 
+    def all_of(self, kind: str) -> list[int]:
+        """Every device of a kind, those numbered by other processes too."""
+        with self._lock, self._database.read() as connection:
+            self._reload(connection)
+        return list(self.of_kind(kind).values())
+
     def find(self, device_id: str, kind: str) -> int | None:
         """The integer of a device, None when it never spoke (here or in another process)."""
         key = self.of_kind(kind).get(device_id)

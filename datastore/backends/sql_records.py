@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
+from itertools import chain, groupby
 from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, TypeVar
@@ -121,12 +122,13 @@ class SqlRecords:
 
     def devices(self, kind: str | None = None, deleted: bool = False) -> list[Device]:
         """Registered devices ordered by id, then kind; `deleted` adds those that were deleted."""
-        return [d for d in self._all_devices() if (kind is None or d.kind == kind) and (deleted or not d.deleted)]
+        everything = chain.from_iterable(self._by_id().values())
+        return [d for d in everything if (kind is None or d.kind == kind) and (deleted or not d.deleted)]
 
     def device(self, device_id: str, kind: str | None = None) -> Device:
         """The device; of several kinds the first by name. Raises DeviceNotFound, also for a deleted one."""
-        for device in self._all_devices():
-            if device.device_id == device_id and kind in (None, device.kind) and not device.deleted:
+        for device in self._by_id().get(device_id, ()):
+            if kind in (None, device.kind) and not device.deleted:
                 return device
         raise DeviceNotFound(device_id)
 
@@ -235,11 +237,17 @@ class SqlRecords:
         self._engine.dispose()
         self._turn.close()
 
-    def _all_devices(self) -> tuple[Device, ...]:
-        table = registered
-        query = select(table).order_by(table.c.device_id, table.c.kind)
-        found: tuple[Device, ...] = self._cached("devices", lambda connection: tuple(map(_device, connection.execute(query).mappings())))
-        return found
+    def _by_id(self) -> dict[str, list[Device]]:
+        """Id → its devices by kind, ordered by id; shared, not to be changed."""
+
+        def read(connection: Connection) -> dict[str, list[Device]]:
+            found = sorted(
+                map(_device, connection.execute(select(registered)).mappings()), key=lambda device: (device.device_id, device.kind)
+            )
+            return {device_id: list(devices) for device_id, devices in groupby(found, key=lambda device: device.device_id)}
+
+        devices: dict[str, list[Device]] = self._cached("devices", read)
+        return devices
 
     def _all_users(self) -> dict[str, User]:
         query = select(account).order_by(account.c.username)

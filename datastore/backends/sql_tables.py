@@ -3,7 +3,7 @@
     reading_<kind>          (ts, device) → received, quality, one REAL column per scalar metric       hot rows
     reading_<kind>_vectors  (ts, device, metric) → packed array                                      hot vectors
     chunk                   (device, metric, start) → compressed column of at most one UTC day       sealed readings
-    rollup_minute           (device, ts) → packed `STATS` of all scalars of the kind                 of hot time only
+    rollup_minute           (ts, device) → packed `STATS` of all scalars of the kind                 of hot time only
     rollup_hour             (device, metric, day) → 24 packed `STATS` of one metric                  of all time
     rollup_mark             buckets whose rollup is not to be trusted yet
     revision                values that were replaced, with their receive times
@@ -25,7 +25,7 @@ _FIXED: tuple[str, ...] = (
     # ids of dropped chunks are never given out again: decoded columns are cached by id
     f'CREATE TABLE IF NOT EXISTS chunk (id {INTEGER} PRIMARY KEY AUTOINCREMENT, device {INTEGER} NOT NULL, metric {INTEGER} NOT NULL, "start" {INTEGER} NOT NULL, '
     f'"end" {INTEGER} NOT NULL, n {INTEGER} NOT NULL, blob {BLOB} NOT NULL, UNIQUE (device, metric, "start"))',
-    f"CREATE TABLE IF NOT EXISTS rollup_minute (device {INTEGER}, ts {INTEGER}, layout {INTEGER} NOT NULL, stats {BLOB} NOT NULL, PRIMARY KEY (device, ts)) WITHOUT ROWID",
+    f"CREATE TABLE IF NOT EXISTS rollup_minute (ts {INTEGER}, device {INTEGER}, layout {INTEGER} NOT NULL, stats {BLOB} NOT NULL, PRIMARY KEY (ts, device)) WITHOUT ROWID",
     f"CREATE TABLE IF NOT EXISTS rollup_hour (device {INTEGER}, metric {INTEGER}, day {INTEGER}, stats {BLOB} NOT NULL, PRIMARY KEY (device, metric, day)) WITHOUT ROWID",
     f"CREATE TABLE IF NOT EXISTS rollup_mark (kind {TEXT}, width {INTEGER}, ts {INTEGER}, device {INTEGER}, owner {INTEGER}, "
     "PRIMARY KEY (kind, width, ts, device, owner)) WITHOUT ROWID",

@@ -60,7 +60,13 @@ def auxiliary_share(auxiliary: float | None, charged: float | None) -> Figure:
 
 
 def round_trip(
-    charged: float | None, discharged: float | None, usable: float, *, soc_start: float | None = None, soc_end: float | None = None, auxiliary: float | None = None
+    charged: float | None,
+    discharged: float | None,
+    usable: float,
+    *,
+    soc_start: float | None = None,
+    soc_end: float | None = None,
+    auxiliary: float | None = None,
 ) -> Figure:
     """Round-trip efficiency [%], AC to AC at the connection point, after PNNL-22010 Rev 2 and IEC 62933-2-1.
 

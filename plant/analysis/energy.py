@@ -168,7 +168,7 @@ def _clean(at_ms: ArrayLike, power_kw: ArrayLike) -> tuple[NDArray[np.float64], 
 
 
 def _trapezoids(length: Any, first: Any, last: Any) -> tuple[Any, Any]:
-    """Energy out and in [kWh] of straight pieces of `length` [ms] from `first` to `last` [kW]; a piece that changes sign is two triangles."""
+    """Energy out and in [kWh] of straight pieces of `length` [ms] from `first` to `last` [kW]; a change of sign makes two triangles."""
     top, bottom = np.maximum(first, last), np.minimum(first, last)
     crosses = (top > 0) & (bottom < 0)
     rise = np.where(crosses, top - bottom, 1.0)

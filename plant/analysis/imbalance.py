@@ -47,7 +47,7 @@ def robust_z(values: ArrayLike, least_scale: float = 0.0) -> Numbers:
     away = np.where(np.isfinite(all_of_them), all_of_them, np.nan) - middle
     if scale > 0:
         return np.asarray(away / scale, np.float64)
-    return np.where(away == 0, 0.0, np.sign(away) * np.inf)
+    return np.where(away == 0, 0.0, np.where(np.isnan(away), np.nan, np.copysign(np.inf, away)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """What the market asked for and how the controller answers: awards, the frequency envelope, recovery of charge inside the dead band."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plant.model import HOUR, ScheduleEvent, Window
 from plant.simulation.chance import Numbers, Whole, uniform
@@ -24,27 +26,29 @@ _GOAL_HOURS = np.array([0.0, 6.0, 10.0, 13.0, 17.0, 20.0, 24.0])
 _GOAL_SOC = np.array([46.0, 44.0, 42.0, 66.0, 66.0, 42.0, 46.0])
 
 
+Flags = NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True)
 class Awards:
     """Awards hour by hour, all arrays [hours]: `mode` NONE, DREG or EDREG (what was offered), `power` MW, `transfer` MW (discharge
-    positive), `held` whether it is to be delivered (won and not interrupted), `won`, `interrupted`, `price` NT$/MW·h."""
+    positive), `won`, `interrupted`, `price` NT$/MW·h."""
 
     mode: Whole
     power: Numbers
     transfer: Numbers
-    won: np.ndarray
-    interrupted: np.ndarray
+    won: Flags
+    interrupted: Flags
     price: Numbers
 
     @property
-    def held(self) -> np.ndarray:
-        return self.won & ~self.interrupted
+    def held(self) -> Flags:
+        """Whether the hour is to be delivered."""
+        return np.asarray(self.won & ~self.interrupted)
 
 
 @lru_cache(maxsize=4096)
 def _offset(hour: int, zone: str) -> int:
-    from datetime import UTC, datetime
-
     delta = datetime.fromtimestamp(hour * 3600, UTC).astimezone(ZoneInfo(zone)).utcoffset()
     return int(delta.total_seconds()) if delta else 0
 
@@ -59,7 +63,7 @@ def local(seconds: Numbers, zone: str) -> Numbers:
 def awards(hours: Whole, seed: int, zone: str) -> Awards:
     """The award of each hour (UTC epoch hours): dReg through the day, on most days E-dReg with charging at noon and discharging in
     the evening; a few hours are not won, a few interrupted. Prices are 0 nearly always, as dReg has cleared for years (DOMAIN §3.5)."""
-    clock = local(hours * 3600.0, zone) / 3600.0
+    clock = local(np.asarray(hours * 3600.0, np.float64), zone) / 3600.0
     day, hour = np.floor(clock / 24).astype(np.int64), np.mod(clock, 24.0)
     energy_day = uniform(seed, 61, day) < 0.7
     noon, evening = (hour >= 10) & (hour < 13), (hour >= 17) & (hour < 20)
@@ -103,7 +107,7 @@ def _event(start: int, given: Awards, k: int) -> ScheduleEvent:
 
 def goal(seconds: Numbers, zone: str) -> Numbers:
     """The state of charge [%] the recovery aims at, by local time of day."""
-    return np.interp(np.mod(local(seconds, zone), 86_400) / 3600.0, _GOAL_HOURS, _GOAL_SOC)
+    return np.asarray(np.interp(np.mod(local(seconds, zone), 86_400) / 3600.0, _GOAL_HOURS, _GOAL_SOC), np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,13 +49,13 @@ def scheduled(at: Numbers, seed: int) -> Numbers:
     into = at - hour * 3600.0
     kick = _kick(hour, seed) * np.minimum(into / 25.0, 1.0) * np.exp(-into / HOUR_FADE)
     ahead = _kick(hour + 1, seed) * 0.5 * np.exp((into - 3600.0) / 90.0)  # generators start to ramp before the hour
-    return kick - ahead - _trip(at, hour, seed) - _trip(at, hour - 1, seed)
+    return np.asarray(kick - ahead - _trip(at, hour, seed) - _trip(at, hour - 1, seed), np.float64)
 
 
 def _kick(hour: np.ndarray, seed: int) -> Numbers:
     """Load follows the day: the morning rise pulls the frequency down at the hour, the evening fall pushes it up (Taiwan, UTC+8)."""
     of_day = 2 * np.pi * np.mod(hour + 8, 24) / 24
-    return HOUR_KICK * (-0.8 * np.sin(of_day - 0.6) + 0.7 * normal(seed, 21, hour))
+    return HOUR_KICK * np.asarray(-0.8 * np.sin(of_day - 0.6) + 0.7 * normal(seed, 21, hour), np.float64)
 
 
 def _trip(at: Numbers, hour: np.ndarray, seed: int) -> Numbers:

@@ -63,7 +63,7 @@ class Instruments:
         """`value` with noise of `sigma` (at least one last digit), rounded to the metric's decimals unless told otherwise."""
         digits = CATALOGUE[metric].decimals if decimals is None else decimals
         noise = self.rng.standard_normal(value.shape, dtype=np.float32) * max(sigma, 10.0**-digits)
-        return np.round(value + noise, digits)
+        return np.asarray(np.round(value + noise, digits), np.float64)
 
     # --- racks and units
 
@@ -203,10 +203,11 @@ class Instruments:
         reactive = read("reactive_power", 0.012 * np.abs(power) + 9.0 * self._slow(31, d.units, 1200.0), 0.2)
         apparent = np.round(np.hypot(active, reactive), 1)
         line = {p: LINE_VOLTAGE * (1 + 0.006 * self._slow(32 + k, d.units, 900.0)) for k, p in enumerate(("ab", "bc", "ca"))}
-        amps = np.hypot(power, reactive) * 1000.0 / (3**0.5 * LINE_VOLTAGE)
+        amps, trim = np.hypot(power, reactive) * 1000.0 / (3**0.5 * LINE_VOLTAGE), self.plant.built.trim
         dc_voltage, dc_current = read("dc_voltage", s.bank.voltage), read("dc_current", s.bank.current, 0.4)
         outside = np.broadcast_to(t.sky.ambient[:, None], power.shape)
         mode = _mode(power, 5.0)
+        # bits of the inverter word: 0 ready, 1 gates on, 2 charging, 3 discharging; of the grid word: 0 grid good, 1 frequency far off
         running = 1.0 + 2.0 * (mode != STANDBY) + 4.0 * (mode == CHARGING) + 8.0 * (mode == DISCHARGING)
         hot = t.igbt > 85.0
         calm = np.zeros_like(power)
@@ -219,7 +220,7 @@ class Instruments:
             "dc_current": dc_current,
             "dc_voltage": dc_voltage,
             "dc_power": np.round(dc_voltage * dc_current / 1000.0, 1),
-            **{f"ac_current_{p}": np.maximum(read("ac_current_a", amps * self.plant.built.trim[:, k], 0.3), 0) for k, p in enumerate("abc")},
+            **{f"ac_current_{p}": np.maximum(read("ac_current_a", amps * trim[:, k], 0.3), 0.0) for k, p in enumerate("abc")},
             **{f"ac_voltage_{p}": read("ac_voltage_ab", volts, 0.3) for p, volts in line.items()},
             "temp_environment": read("temp_environment", outside),
             "temp_ambient": read("temp_ambient", outside + 6.0),
@@ -294,8 +295,8 @@ class Instruments:
         apparent = np.hypot(active, reactive)
         amps = apparent * 1000.0 / (3 * np.array(METER_PHASE_V))
         return {
-            "apparent_power": np.round(apparent, 1),
-            "active_power": np.round(active, 1),
+            "apparent_power": np.asarray(np.round(apparent, 1), np.float64),
+            "active_power": np.asarray(np.round(active, 1), np.float64),
             "reactive_power": reactive,
             "power_factor": np.round(_ratio(active, apparent), 3),
             "frequency": read("frequency", np.broadcast_to(t.frequency[:, -1:], power.shape)),
@@ -324,7 +325,7 @@ class Instruments:
     def site(self, units: Table) -> dict[str, Numbers]:
         """Scalars of the site at the end of each step, [steps, 1]; `site_seconds` has those of every second."""
         t = self.trace
-        seconds = site_seconds(self.plant, t)
+        seconds, sun = site_seconds(self.plant, t), t.array.ac.sum(axis=1)[:, None]
         return {
             "soc": np.round(_weighted(units["soc"], units["soh"])[:, None], 1),
             "soh": np.round(units["soh"].mean(axis=1)[:, None], 2),
@@ -332,7 +333,7 @@ class Instruments:
             "frequency": seconds["frequency"][:, -1:],
             "target_power": seconds["target_power"][:, -1:],
             "aux_power": self.read("aux_power", t.aux[:, None], 0.2),
-            "pv_power": np.maximum(self.read("pv_power", t.array.ac.sum(axis=1)[:, None], 0.2) * (t.array.ac.sum(axis=1) > 0)[:, None], 0.0),
+            "pv_power": np.where(sun > 0, np.maximum(self.read("pv_power", sun, 0.2), 0.0), 0.0),
         }
 
     def _phases(self, amps: Numbers, volts: Numbers, live: np.ndarray) -> dict[str, Numbers]:
@@ -353,11 +354,14 @@ class Instruments:
 def site_seconds(plant: Plant, trace: Trace) -> dict[str, Numbers]:
     """Frequency, power and target at the connection point each second, [steps, seconds]; the same draws each time it is asked, and the
     first steps of a longer trace are read like those of a shorter one."""
-    shape = trace.frequency.shape
-    noise = [np.random.default_rng([plant.design.seed, stream, int(trace.at[0]), trace.seconds]).standard_normal(shape) for stream in (7, 8)]
+
+    def noise(stream: int) -> Numbers:
+        rng = np.random.default_rng([plant.design.seed, stream, int(trace.at[0]), trace.seconds])
+        return rng.standard_normal(trace.frequency.shape)
+
     return {
-        "frequency": np.round(trace.frequency + 0.001 * noise[0], 3),
-        "active_power": np.round(trace.site + 0.8 * noise[1], 1),
+        "frequency": np.round(trace.frequency + 0.001 * noise(7), 3),
+        "active_power": np.round(trace.site + 0.8 * noise(8), 1),
         "target_power": np.round(trace.target, 1),
     }
 
@@ -382,10 +386,16 @@ def _weighted(soc: Numbers, soh: Numbers) -> Numbers:
     return np.asarray((soc * soh).sum(axis=-1) / soh.sum(axis=-1), np.float64)
 
 
+_SPREADS = (
+    ("cell_voltage_diff", "cell_max_voltage", "cell_min_voltage", 3),
+    ("cell_temp_diff", "cell_max_temp", "cell_min_temp", 1),
+)
+
+
 def with_spreads(table: dict[str, Numbers]) -> dict[str, Numbers]:
     """Add what follows from the extremes: voltage spread [V] and temperature spread [K]."""
-    table["cell_voltage_diff"] = np.round(table["cell_max_voltage"] - table["cell_min_voltage"], 3)
-    table["cell_temp_diff"] = np.round(np.maximum(table["cell_max_temp"] - table["cell_min_temp"], 0.0), 1)
+    for diff, high, low, digits in _SPREADS:
+        table[diff] = np.asarray(np.round(np.maximum(table[high] - table[low], 0.0), digits), np.float64)
     return table
 
 
@@ -426,4 +436,5 @@ def measure(plant: Plant, trace: Trace) -> Measured:
 
 def sizes(design: Design) -> Mapping[str, int]:
     """How many devices of each kind the tables have."""
-    return {"site": 1, "bess": design.units, "rack": design.count, "pcs": design.units, "inverter": design.inverters, "meter": 3, "weather": 1}
+    many = {"bess": design.units, "rack": design.count, "pcs": design.units, "inverter": design.inverters}
+    return {"site": 1, **many, "meter": 3, "weather": 1}

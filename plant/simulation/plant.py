@@ -17,9 +17,9 @@ TRUST = 1.0 / (9 * 86_400.0)  # [1/s] how fast a rack's counter is drawn to the 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """What happened, step by step. `at` [steps] epoch seconds of the step's end; `frequency`, `target` (at the connection
-    point), `battery` (AC power of all PCS), [steps, seconds] in Hz and kW; `share` [steps, units]; `soc`, `counted`, `relax`, `rack`, `moved` [steps, racks];
-    `air`, `igbt` [steps, units]; `capacity` (ageing and fault) and `ohmic` [racks]; `aux` [steps] kW; `today`, `total` [steps, inverters];
-    `imported`, `exported` [steps, meters]."""
+    point), `battery` (AC power of all PCS), [steps, seconds] in Hz and kW; `share` [steps, units]; `soc`, `counted`, `relax`, `rack`,
+    `moved` [steps, racks]; `air`, `igbt` [steps, units]; `capacity` (ageing and fault) and `ohmic` [racks]; `aux` [steps] kW;
+    `today`, `total` [steps, inverters]; `imported`, `exported` [steps, meters]."""
 
     seconds: int
     born: float
@@ -48,7 +48,8 @@ class Trace:
     @property
     def site(self) -> Numbers:
         """Power at the connection point each second [kW], [steps, seconds]: batteries and PV less the auxiliaries."""
-        return self.battery + (self.array.ac.sum(axis=1) - self.aux)[:, None]
+        site: Numbers = self.battery + (self.array.ac.sum(axis=1) - self.aux)[:, None]
+        return site
 
 
 @dataclass(frozen=True, slots=True)

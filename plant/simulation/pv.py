@@ -49,5 +49,5 @@ def produce(sky: Sky, health: Numbers, mismatch: Numbers) -> Array:
     dc = (tracker_voltage * tracker_current).sum(axis=2) / 1000.0
     limit = RATED / 0.987
     curtail = np.minimum(1.0, limit / np.maximum(dc, 1e-9))
-    dc = dc * curtail
-    return Array(current * curtail[..., None], tracker_voltage, tracker_current * curtail[..., None], dc, np.minimum(ac_side(dc, RATED, INVERTER), RATED))
+    dc, ease = dc * curtail, curtail[..., None]
+    return Array(current * ease, tracker_voltage, tracker_current * ease, dc, np.minimum(ac_side(dc, RATED, INVERTER), RATED))

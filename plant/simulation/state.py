@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from plant.simulation.chance import Numbers, normal
-from plant.simulation.design import BORN_CYCLES, Design
+from plant.simulation.design import BORN_CYCLES, CAPACITY_AH, Design
+from plant.simulation.dispatch import goal
 
 
 @dataclass(slots=True)
@@ -37,24 +38,25 @@ class State:
     today: Numbers
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers and lists, exact to twelve digits."""
+        """Plain numbers and lists, exact: what is made again from a kept state is the same to the last bit."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "State":
         """The reverse of `to_json`. Raises KeyError or ValueError when `kept` is not such a state."""
-        values = {f.name: kept[f.name] for f in fields(cls)}
-        return cls(**{name: np.array(v, np.float64) if isinstance(v, list) else v for name, v in values.items()})
+        values: dict[str, Any] = {f.name: kept[f.name] for f in fields(cls)}
+        values |= {name: np.array(value, np.float64) for name, value in values.items() if isinstance(value, list)}
+        return cls(**values)
 
 
 def _plain(value: Any) -> Any:
-    return [float(f"{v:.12g}") for v in value.tolist()] if isinstance(value, np.ndarray) else value
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def newborn(design: Design, at: float) -> State:
     """A plant that has run for about a year, at rest, at epoch second `at`."""
     count, units = design.count, design.units
-    soc = 50.0 + 0.4 * normal(design.seed, 5, np.arange(count))
+    soc = float(goal(np.array([at]), design.zone)[0]) + 0.4 * normal(design.seed, 5, np.arange(count))
     return State(
         born=at,
         at=at,
@@ -67,7 +69,7 @@ def newborn(design: Design, at: float) -> State:
         rack=np.full(count, 26.0),
         air=np.full(units, 24.6),
         igbt=np.full(units, 38.0),
-        moved=2 * 314.0 * BORN_CYCLES * (1 + 0.01 * normal(design.seed, 6, np.arange(count))),
+        moved=2 * CAPACITY_AH * BORN_CYCLES * (1 + 0.01 * normal(design.seed, 6, np.arange(count))),
         imported=np.array([5_400_000.0, 310.0, 612_000.0]),
         exported=np.array([5_050_000.0, 1_420_000.0, 0.0]),
         total=np.array([712_000.0, 708_000.0])[: design.inverters],

@@ -4,7 +4,8 @@ import numpy as np
 
 from plant.simulation.chance import Numbers
 
-RACK_MASS = 1.45e6  # [J/K] 252 cells × 5.5 kg × 1 045 J/(kg·K), specific heat of LFP cells: Maleki et al., J. Electrochem. Soc. 146 (1999) 947
+# 252 cells × 5.5 kg × 1 045 J/(kg·K); specific heat of lithium-ion cells: Maleki et al., J. Electrochem. Soc. 146 (1999) 947
+RACK_MASS = 1.45e6  # [J/K]
 RACK_TO_AIR = 160.0  # [W/K] one rack, forced air
 AIR_MASS = 4.0e6  # [J/K] air, racks' steel and walls that follow the air
 WALL = 140.0  # [W/K] insulated 40-foot container

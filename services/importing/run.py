@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from datastore.ports import Outcome
 from datastore.store import Store
+from datastore.vetting import id_fault
 from plant import timeline
 from plant.errors import DeviceNotFound
 from plant.model import Block, Reading
@@ -84,6 +85,11 @@ class Report:
         if self.bad_rows > BAD_SHOWN:
             lines.append(f"  … and {self.bad_rows - BAD_SHOWN} more bad lines")
         return "\n".join(lines)
+
+    def span(self, at: int) -> None:
+        """Widen the time the file covers."""
+        self.first = at if self.first is None else min(self.first, at)
+        self.last = at if self.last is None else max(self.last, at)
 
     def count(self, outcomes: Iterable[Outcome]) -> None:
         """Add what became of some blocks."""
@@ -227,7 +233,10 @@ class _Sender:
     def add(self, line: int, reading: Reading) -> None:
         """Put a reading into the block of its shape."""
         kind, names = str(reading.kind), tuple(reading.values)
+        if (reading.device_id, kind) not in self._known and not self._welcome(line, reading.device_id, kind):
+            return
         block, lines = self._blocks.setdefault((kind, names), (Block(kind, names, []), []))
+        self._report.span(reading.at)
         block.rows.append((reading.device_id, reading.at, self._store.clock(), 0, *reading.values.values()))
         lines.append(line)
         self._rows += 1
@@ -238,7 +247,6 @@ class _Sender:
             return
         blocks = [block for block, _ in self._blocks.values()]
         lines = [line for _, numbers in self._blocks.values() for line in numbers]
-        self._register(blocks)
         future, rejected = self._store.intake.offer(blocks, PATIENCE_S)
         for refusal in rejected:
             self._report.reject(lines[refusal.index], refusal.field, refusal.reason)
@@ -252,22 +260,16 @@ class _Sender:
         while self._waiting:
             self._report.count(self._waiting.popleft().result())
 
-    def _register(self, blocks: Sequence[Block]) -> None:
-        """Devices the store does not know get their name and source; what somebody edited stays as it is."""
-        report = self._report
-        for block in blocks:
-            for row in block.rows:
-                at = row[1]
-                report.first = at if report.first is None else min(report.first, at)
-                report.last = at if report.last is None else max(report.last, at)
-                key = (row[0], block.kind)
-                if key not in self._known:
-                    self._known.add(key)
-                    report.devices.append(key)
-                    self._register_one(*key)
-
-    def _register_one(self, device_id: str, kind: str) -> None:
+    def _welcome(self, line: int, device_id: str, kind: str) -> bool:
+        """Whether this may be a device. One the store does not know gets its name and source; what somebody edited stays as it is."""
+        fault = id_fault(device_id)
+        if fault:
+            self._report.reject(line, "device_id", fault)
+            return False
         try:
             self._store.records.device(device_id, kind)
         except DeviceNotFound:
             self._store.records.put_devices([self._describe(device_id, kind)])
+        self._known.add((device_id, kind))
+        self._report.devices.append((device_id, kind))
+        return True

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from datastore import intake as intake_module
 from datastore.backends.memory import MemoryTelemetry
 from datastore.backends.memory_records import MemoryRecords
+from datastore.flagging import Clocks
 from datastore.intake import Intake, Rejected, check
 from datastore.live import LiveBus
 from datastore.ports import Outcome
@@ -185,6 +186,24 @@ def test_foreign_number_types_become_plain_ones(bench):
     assert bench.intake.accept([odd]) == [Outcome(inserted=1)]
     counts = bess(row("bess01", np.int64(NOW), np.int64(50), True, 1.0), row("bess01", NOW + 1, np.int64(50), True, 1.0))
     assert bench.intake.accept([counts]) == [Outcome(inserted=2)]
+
+
+@pytest.mark.parametrize(
+    "foreign", [np.float64(2), np.float32(2), np.int64(2), np.uint8(2), np.bool_(True)], ids=lambda x: type(x).__name__
+)
+@pytest.mark.parametrize("column", [4, 5, 6])
+def test_a_foreign_number_among_many_becomes_a_plain_one(foreign, column):
+    """SQLite's driver would keep some of them as blobs."""
+    rows = [("r1", NOW - number, NOW, 0, 50.0, 1, [3.25, 3.5]) for number in range(50)]
+    value = [3.25, foreign] if column == 6 else foreign
+    rows[17] = (*rows[17][:column], value, *rows[17][column + 1 :])
+    good, rejected = check([Block("rack", ("soc", "mode", "cell_voltages"), rows)])
+    kept = good[0].rows[17][column]
+    assert rejected == []
+    assert [type(number) for number in (kept if column == 6 else [kept])] == ([float] * 2 if column == 6 else [float])
+    rows[17] = ("r1", np.int64(NOW), NOW, np.uint8(1), 50.0, 1, None)
+    good, rejected = check([Block("rack", ("soc", "mode", "cell_voltages"), rows)])
+    assert [type(number) for number in good[0].rows[17][1:4]] == [int, int, int]
 
 
 junk = st.one_of(
@@ -401,6 +420,22 @@ def test_a_packet_with_a_bad_clock_sent_again_is_a_duplicate(bench):
     assert bench.intake.accept([bess(row("bess02", 5))]) == [Outcome(inserted=1)]
 
 
+def test_a_packet_with_a_bad_clock_is_known_again_for_fifteen_minutes_only():
+    clocks = Clocks()
+    packet = bess(row(at=5))
+    assert clocks.instant(packet, row(at=5)) == NOW
+    assert clocks.instant(packet, row(at=5, received=NOW + 15 * MINUTE)) == NOW
+    assert clocks.instant(packet, row(at=5, received=NOW + 15 * MINUTE + 1)) == NOW + 15 * MINUTE + 1
+
+
+def test_the_memory_for_bad_clocks_is_bounded(monkeypatch):
+    monkeypatch.setattr("datastore.flagging.REMEMBERED", 10)
+    clocks = Clocks()
+    for number in range(50):
+        clocks.instant(bess(), row("bess01", number))
+    assert len(clocks._packets) == 10
+
+
 def test_the_devices_own_clock_is_kept_where_the_kind_has_a_place_for_it(bench):
     rows = [("p1", 128_500, NOW, 0, 51.2), ("p1", NOW - 1000, NOW, 0, 51.3), ("p1", 256_500, NOW + 5, 0, 51.4)]
     packs = Block("pack", ("voltage",), rows)
@@ -510,7 +545,7 @@ def test_a_store_that_answers_nonsense_is_a_failure_not_an_acknowledgement():
 
 
 def test_a_full_queue_holds_callers_back_and_then_says_so(gate, monkeypatch):
-    monkeypatch.setattr(intake_module, "ROWS_WAITING", 3)
+    monkeypatch.setattr(intake_module, "MOST_WAITING", 3)
     waiting = [gate.intake.submit([bess(row("a"), row("b"))])]
     with pytest.raises(Unavailable, match="the intake is full: 3 readings wait"):
         gate.intake.submit([bess(row("c"))], patience_s=0)
@@ -521,6 +556,18 @@ def test_a_full_queue_holds_callers_back_and_then_says_so(gate, monkeypatch):
     assert held.result(30).result(30) == [Outcome(inserted=1)]
     assert waiting[0].result(30) == [Outcome(inserted=2)]
     thread.join()
+
+
+def test_vectors_fill_the_queue_and_a_commit_faster(gate, monkeypatch):
+    monkeypatch.setattr(intake_module, "MOST_WAITING", 95)
+    monkeypatch.setattr(intake_module, "MOST_PER_COMMIT", 62)
+    racks = [Block("rack", ("soc", "cell_voltages"), [(f"r{number}", NOW, NOW, 0, 50.0, [3.3])]) for number in range(4)]
+    futures = [gate.intake.submit([block], 0) for block in racks]
+    with pytest.raises(Unavailable, match="5 readings wait"):
+        gate.intake.submit([bess(row("c"))], 0)
+    gate.telemetry.open.set()
+    assert [future.result(30) for future in futures] == [[Outcome(inserted=1)]] * 4
+    assert [len(commit) for commit in gate.telemetry.commits] == [1, 2, 2]
 
 
 def test_closing_commits_what_waits_and_refuses_the_rest(gate):

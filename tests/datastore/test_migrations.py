@@ -9,6 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from datastore import migrations
 from datastore.backends.sql_record_tables import metadata
@@ -51,6 +52,7 @@ def test_there_is_one_line_of_steps(engine):
     steps = [step.revision for step in script.walk_revisions()]
     assert len(script.get_heads()) == 1
     assert steps == sorted(steps, reverse=True)
+    assert steps[0] == migrations.HEAD
     migrations.upgrade(engine)
     assert migrations.current(engine) == script.get_current_head()
 
@@ -68,6 +70,14 @@ def test_every_step_goes_down_and_up_again_on_data(engine, tmp_path):
     assert tables(tmp_path / "plant.db") <= {"alembic_version", "sqlite_sequence"}
     migrations.upgrade(engine)
     assert SqlRecords(engine, lambda: 0).devices() == []
+
+
+def test_a_database_of_a_newer_release_is_refused(engine):
+    migrations.upgrade(engine)
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ValueError, match="revision 9999, this release knows 0001: use the newer release"):
+        migrations.upgrade(engine)
 
 
 def test_migrating_leaves_foreign_tables_alone(engine, tmp_path):

@@ -1,6 +1,5 @@
 """A store from its URL: what works, what is refused in one clear line, and that nothing acknowledged is lost."""
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -118,34 +117,45 @@ def test_a_file_that_is_no_database_is_named_in_one_line(tmp_path):
     assert path.read_text().startswith("remember")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    folder = tmp_path / "sealed"
-    folder.mkdir(mode=0o500)
-    with pytest.raises(Unavailable, match="cannot be opened"):
-        open_store(f"sqlite:///{folder / 'plant.db'}", "UTC")
+def test_a_folder_that_cannot_be_written_is_named():
+    """Not even root can make a file in /proc."""
+    with pytest.raises(Unavailable, match=r"/proc/plant.db cannot be opened: unable to open database file$"):
+        open_store("sqlite:////proc/plant.db", "UTC")
 
 
 def test_now_is_in_milliseconds():
     assert 1_700_000_000_000 < now_ms() < 4_000_000_000_000
 
 
+# The disk is made full for this process by the limit on the size of files.
+FULL_DISK = """
+import resource, sys
+from datastore.open import open_store
+from plant.errors import Unavailable
+from plant.model import Block
+
+now = int(sys.argv[2])
+store = open_store(sys.argv[1], "UTC", lambda: now)
+store.intake.accept([Block("rack", ("soc",), [("r1", now, now, 0, 50.0)])])
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (65536, before[1]))
+big = [("r1", now + 1 + number, now, 0, [3.0 + number / 1000 + cell / 10007 for cell in range(4000)]) for number in range(100)]
+try:
+    store.intake.accept([Block("rack", ("cell_voltages",), big)])
+except Unavailable as error:
+    print("unavailable", flush=True)
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
+print(store.intake.accept([Block("rack", ("soc",), [("r1", now + 1, now, 0, 51.0)])])[0].inserted, flush=True)
+print(store.intake.accept([Block("rack", ("cell_voltages",), big)])[0].inserted, flush=True)
+store.close()
+"""
+
+
 def test_a_full_disk_is_unavailable_and_the_store_goes_on_afterwards(tmp_path):
-    """The disk is made full for SQLite by capping the pages of the file."""
-    path = tmp_path / "plant.db"
-    store = open_store(f"sqlite:///{path}", "UTC", lambda: NOW)
-    store.intake.accept([reading()])
-    connection = store.telemetry._connection if hasattr(store.telemetry, "_connection") else None
-    if connection is None:
-        pytest.skip("the telemetry backend keeps its connection elsewhere")
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    connection.execute(f"PRAGMA max_page_count={pages}")
-    big = [Block("rack", ("cell_voltages",), [(f"r{number}", NOW, NOW, 0, [3.3 + number / 1000] * 4000)]) for number in range(100)]
-    with pytest.raises(Unavailable):
-        store.intake.accept(big)
-    connection.execute("PRAGMA max_page_count=1073741823")
-    assert store.intake.accept([reading(at=NOW + 1)]) == [Outcome(inserted=1)]
-    store.close()
+    url = f"sqlite:///{tmp_path / 'plant.db'}"
+    command = [sys.executable, "-c", FULL_DISK, url, str(NOW)]
+    done = subprocess.run(command, env={"PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["unavailable", "1", "99"], done.stderr
 
 
 # Threads send as fast as they are answered; each acknowledged (device, instant) is written before the next is sent.

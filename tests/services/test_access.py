@@ -72,7 +72,8 @@ def test_an_operator_sends_for_any_device_and_a_viewer_for_none():
     assert not Identity("eve", ("viewer",)).may_send_for("bess02")
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "", "evil", "/a\nb", "/\t/evil"])
+@pytest.mark.parametrize("target", [
+    "//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "", "evil", "/a\nb", "/\t/evil"])
 def test_next_never_leads_to_another_host(target):
     assert local_path(target) == "/"
 

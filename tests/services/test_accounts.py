@@ -57,7 +57,13 @@ def test_the_first_start_uses_the_configured_password_and_prints_nothing(store):
     assert Accounts(store.records, store.clock).login("admin", "from the environment", "::1").username == "admin"
 
 
-def test_a_store_with_users_gets_no_admin(store):
+def test_an_operator_added_before_the_first_start_does_not_keep_the_admin_away(store):
+    add_user(store, "ann", SECRET, ["operator"])
+    assert ensure_admin(store, Config())
+    assert [user.username for user in store.records.users()] == ["admin", "ann"]
+
+
+def test_a_store_with_an_admin_gets_no_other(store):
     add_user(store, "ann", SECRET, ["admin"])
     assert ensure_admin(store, Config()) is None
     assert [user.username for user in store.records.users()] == ["ann"]
@@ -160,8 +166,9 @@ def test_the_last_admin_stays(store):
     assert change_user(store, "root", active=False).active is False
 
 
-@pytest.mark.parametrize(("name", "roles", "error"), [("ann", ["viewer"], Conflict), ("", ["viewer"], Invalid), ("a b", ["viewer"], Invalid),
-                                                      ("bob", ["owner"], Invalid), ("bob", [], Invalid)])
+@pytest.mark.parametrize(("name", "roles", "error"), [
+    ("ann", ["viewer"], Conflict), ("", ["viewer"], Invalid), ("a b", ["viewer"], Invalid), ("bob", ["owner"], Invalid),
+    ("bob", [], Invalid)])
 def test_a_bad_user_is_refused(store, accounts, name, roles, error):
     with pytest.raises(error):
         add_user(store, name, SECRET, roles)
