@@ -345,15 +345,12 @@ def opened(config: Config) -> "Iterator[Store]":
         store.close()
 
 
-def import_files(config: Config, parsed: argparse.Namespace) -> int:
+def import_files(config: Config, argv: Sequence[str]) -> int:
     """Read files into the store; bad rows are listed, the rest is kept."""
-    from services.importing import import_files as bring_in
+    from services.importing import run_import_command
 
-    with opened(config) as store, progress_bar("Importing") as progress:
-        reports = bring_in(store, [Path(path) for path in parsed.paths], parsed.format, parsed.zone, progress)
-    for report in reports:
-        print(report)
-    return 0
+    with opened(config) as store:
+        return run_import_command(store, argv)
 
 
 def seal(config: Config) -> int:
@@ -413,12 +410,10 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("serve", parents=[common], help="serve the product on one port")
     verbs.add_parser("demo", parents=[common], help="serve a living simulated plant, made at the first start")
-    bring = verbs.add_parser("import", parents=[common], help="import files into the store")
-    bring.add_argument("paths", nargs="+", metavar="FILE")
-    bring.add_argument("--format", default=None, help="the files' format; recognised by their header when not given")
-    bring.add_argument("--zone", default="UTC", help="time zone of times that name none (default: UTC)")
+    # import and user read their own arguments
+    verbs.add_parser("import", parents=[common], help="import files into the store", add_help=False, allow_abbrev=False)
     verbs.add_parser("seal", parents=[common], help="pack old readings into compressed chunks now")
-    verbs.add_parser("user", parents=[common], help="add, change and list users", add_help=False)
+    verbs.add_parser("user", parents=[common], help="add, change and list users", add_help=False, allow_abbrev=False)
     settings = verbs.add_parser("config", parents=[common], help="print the settings in force, secrets hidden")
     settings.add_argument("--example", action="store_true", help="print the file .env.example instead")
     return parser
@@ -427,7 +422,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Run one verb; one clear line and a non-zero code when it cannot."""
     parsed, rest = _parser().parse_known_args(argv)
-    if rest and parsed.verb != "user":
+    if rest and parsed.verb not in ("import", "user"):
         _parser().error(f"unrecognised arguments: {' '.join(rest)}")
     flags = {setting.name: value for setting in SETTINGS if (value := getattr(parsed, setting.name, None)) is not None}
     if getattr(parsed, "example", False):
@@ -442,7 +437,7 @@ def main(argv: Sequence[str]) -> int:
             case "demo":
                 return demo(config)
             case "import":
-                return import_files(config, parsed)
+                return import_files(config, rest)
             case "seal":
                 return seal(config)
             case "user":

@@ -24,7 +24,6 @@ class _Second:
     requests: int = 0
     failures: int = 0
     time: float = 0.0
-    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,8 @@ class Gauges:
         self._lock = threading.Lock()
         self._seconds: deque[_Second] = deque(maxlen=MINUTE_S + 1)
         self._started = clock()
+        self._intake = intake
+        self._arrivals: deque[tuple[int, int]] = deque([(self._started // 1000, 0)], maxlen=2 * MINUTE_S)
         self.registry = CollectorRegistry()
         self._requests = Counter("voltdeck_http_requests", "HTTP requests answered", ("route", "method", "status"), registry=self.registry)
         self._times = Histogram(
@@ -67,8 +68,8 @@ class Gauges:
         """Seconds since the start."""
         return (self._clock() - self._started) / 1000
 
-    def observe(self, route: str, method: str, status: int, seconds: float, rows: int = 0) -> None:
-        """One request answered: its declared path, its status, how long it took, how many readings it brought."""
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        """One request answered: its declared path, its status, how long it took."""
         key = (route, method, status)
         pair = self._counted.get(key)
         if pair is None:
@@ -79,26 +80,33 @@ class Gauges:
         with self._lock:
             if not self._seconds or self._seconds[-1].second != now:
                 self._seconds.append(_Second(now))
+                self._arrivals.append((now, self._arrived()))
             tick = self._seconds[-1]
             tick.requests += 1
             tick.time += seconds
-            tick.rows += rows
             if status >= 500:
                 tick.failures += 1
 
     def minute(self) -> Minute:
-        """Figures over the last minute (or since the start, when that is shorter)."""
+        """Figures over the last minute (or since the start, when that is shorter, or since anyone last asked, when that is longer)."""
         now = self._clock() // 1000
         with self._lock:
             recent = [s for s in self._seconds if now - s.second < MINUTE_S]
             requests, failures = sum(s.requests for s in recent), sum(s.failures for s in recent)
-            time, rows = sum(s.time for s in recent), sum(s.rows for s in recent)
-        span = max(1.0, min(MINUTE_S, self.uptime_s))
+            time = sum(s.time for s in recent)
+            then, before = next((a for a in self._arrivals if now - a[0] <= MINUTE_S), self._arrivals[-1])
+            arrived = self._arrived()
+            self._arrivals.append((now, arrived))
         return Minute(
-            messages_per_second=round(rows / span, 3),
+            messages_per_second=round((arrived - before) / max(1, now - then), 3),
             response_time_ms=round(1000 * time / requests, 3) if requests else None,
             error_rate=round(failures / requests, 6) if requests else 0.0,
         )
+
+    def _arrived(self) -> int:
+        """Readings that came in since the start, by whatever door."""
+        stats = self._intake.stats
+        return stats.accepted + stats.duplicates
 
     def exposition(self) -> bytes:
         """Prometheus text."""

@@ -53,7 +53,7 @@ TAGS = (
     ("readings", "Readings of any device in and out"),
     ("streams", "Live readings as server-sent events"),
     ("records", "Devices, alarms, catalogue"),
-    ("account", "Login and tokens"),
+    ("auth", "Login and tokens"),
     ("documents", "This documentation"),
 )
 

@@ -2,8 +2,8 @@
 
 import json
 import logging
+import random
 import re
-import secrets
 import time
 from typing import Any
 
@@ -42,7 +42,7 @@ def trace_id(asked: str | None) -> str:
     """The id of this request: the caller's `X-Trace-Id` when it is a decent one, else a new one."""
     if asked and _TRACE.match(asked):
         return asked
-    return f"trace_{secrets.token_hex(8)}"
+    return f"trace_{random.getrandbits(64):016x}"
 
 
 def cors(context: Context, origin: str) -> list[tuple[str, str]]:
@@ -126,7 +126,6 @@ def _view(context: Context, operation: Declared) -> Any:
         if isinstance(operation, Ingest):
             headers = {name.lower(): value for name, value in request.headers.items()}
             batch = operation.admit(context, headers, query, request.get_data(), path, who())
-            flask.g.rows = batch.rows
             outcomes = [] if batch.dry_run else context.store.intake.accept(batch.blocks)
             return respond(operation.answer(batch, outcomes))
         assert isinstance(operation, Operation)
@@ -221,7 +220,7 @@ def _dress(context: Context, response: flask.Response) -> flask.Response:
         for name, value in cors(context, request.headers["Origin"]):
             headers[name] = value
     route = request.url_rule.rule.replace("<", "{").replace(">", "}") if request.url_rule else "(unknown)"
-    context.gauges.observe(route, request.method, response.status_code, seconds, flask.g.get("rows", 0))
+    context.gauges.observe(route, request.method, response.status_code, seconds)
     if log.isEnabledFor(logging.INFO):
         log_request(request.method, request.path, response.status_code, seconds, _trace(), request.remote_addr or "")
     return response

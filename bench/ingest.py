@@ -43,6 +43,11 @@ class Rounds:
         return median([r.rate for r in self.results])
 
     @property
+    def cpu_us(self) -> float:
+        """Median processor time of the server per reading [µs]; a busy machine changes it less than the rate."""
+        return median([1e6 * cores / r.rate for cores, r in zip(self.server_cpu, self.results, strict=True)])
+
+    @property
     def p50(self) -> float:
         """Median of the rounds' median latencies [ms]."""
         return median([r.p50 for r in self.results])
@@ -124,12 +129,13 @@ def report(found: Sequence[Rounds]) -> tuple[str, list[dict[str, object]]]:
             tail = record.p99 / base.p99 if base else float("nan")
             judged = side == "voltdeck" and base is not None and batch in BARS
             bars = [verdict(ratio, BARS[batch], at_least=True), verdict(tail, P99_SHARE)] if judged else ["", ""]
-            cores = [f"{median(record.server_cpu):.2f}", f"{median([r.client_cpu for r in record.results]):.2f}"]
+            cores = [f"{record.cpu_us:.1f}", f"{median(record.server_cpu):.2f}", f"{median([r.client_cpu for r in record.results]):.2f}"]
             rows.append([str(batch), side, f"{record.rate:,.0f}", f"{record.p50:.2f}", f"{record.p99:.2f}",
                          f"{ratio:.1f}×", bars[0], f"{tail:.3f}", bars[1], *cores])
             values.append({"batch": batch, "side": side, "rate": record.rate, "p50_ms": record.p50, "p99_ms": record.p99, "ratio": ratio,
-                           "p99_share": tail, "rounds": [r.rate for r in record.results], "server_cores": median(record.server_cpu)})
-    head = ["batch", "side", "readings/s", "p50 ms", "p99 ms", "rate ÷ base", "bar", "p99 ÷ base", "bar", "server cores", "generator cores"]
+                           "p99_share": tail, "cpu_us": record.cpu_us, "rounds": [r.rate for r in record.results]})
+    head = ["batch", "side", "readings/s", "p50 ms", "p99 ms", "rate ÷ base", "bar", "p99 ÷ base", "bar", "µs CPU a reading"]
+    head += ["server cores", "generator cores"]
     return table(head, rows), values
 
 

@@ -100,7 +100,7 @@ def callback_body(panel: str, start: int, end: int) -> bytes:
     since, until = (datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S") for at in (start, end))
     key = {"id": panel, "type": "panel"}
     return json.dumps({
-        "output": json.dumps(key, separators=(",", ":"), sort_keys=True) + ".children",
+        "output": '{"id":["MATCH"],"type":"panel"}.children',
         "outputs": {"id": key, "property": "children"},
         "inputs": [
             {"id": "scope", "property": "data", "value": {"query": f"from={since}&to={until}", "zone": ZONE, "path": "/"}},

@@ -59,9 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             full, less = compare(batch, given.rounds, given.seconds, Path(folder))
             # rounds of a pair ran one after the other, so their ratio is what the machine's mood touches least
             cost = median([1 - a.rate / b.rate for a, b in zip(full.results, less.results, strict=True)])
-            rows.append([str(batch), f"{full.rate:,.0f}", f"{less.rate:,.0f}", f"{100 * cost:.1f} %", verdict(cost, BAR)])
-            results.append({"batch": batch, "with": full.rate, "without": less.rate, "cost": cost})
-    print(table(["batch", "with, readings/s", "without, readings/s", "cost", "bar"], rows))
+            work = 1 - less.cpu_us / full.cpu_us
+            rates = [f"{full.rate:,.0f}", f"{less.rate:,.0f}"]
+            rows.append([str(batch), *rates, f"{100 * cost:.1f} %", verdict(cost, BAR), f"{100 * work:.1f} %"])
+            results.append({"batch": batch, "with": full.rate, "without": less.rate, "cost": cost, "cpu_share": work})
+    print(table(["batch", "with, readings/s", "without, readings/s", "cost", "bar", "share of CPU"], rows))
     keep("rollups", calibration, results)
 
 

@@ -41,7 +41,13 @@ def batches(count: int, seed: int = 7) -> list[list[tuple[object, ...]]]:
     """`count` batches of rows as a door hands them on: 144 racks at 1 Hz."""
     rng = random.Random(seed)
     rows = [
-        (f"bess{i % DEVICES // 12 + 1:02d}-rack{i % 12 + 1:02d}", START + i // DEVICES * 1000, START + i // DEVICES * 1000 + 300, 1, *[round(rng.uniform(0, 900), 1) for _ in METRICS])
+        (
+            f"bess{i % DEVICES // 12 + 1:02d}-rack{i % 12 + 1:02d}",
+            START + i // DEVICES * 1000,
+            START + i // DEVICES * 1000 + 300,
+            1,
+            *[round(rng.uniform(0, 900), 1) for _ in METRICS],
+        )
         for i in range(count * BATCH)
     ]
     return [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]
@@ -55,7 +61,9 @@ def raw_insert(path: Path, work: list[list[tuple[object, ...]]]) -> float:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4000", "cache_size=-8192"):
         connection.execute(f"PRAGMA {pragma}")
     columns = ", ".join(f'"{name}" REAL' for name in scalars_of("rack"))
-    connection.execute(f"CREATE TABLE r (ts INTEGER, device INTEGER, received INTEGER, quality INTEGER, {columns}, PRIMARY KEY (ts, device)) WITHOUT ROWID")
+    connection.execute(
+        f"CREATE TABLE r (ts INTEGER, device INTEGER, received INTEGER, quality INTEGER, {columns}, PRIMARY KEY (ts, device)) WITHOUT ROWID"
+    )
     names = ", ".join(f'"{name}"' for name in METRICS)
     insert = f"INSERT INTO r (ts, device, received, quality, {names}) VALUES ({', '.join('?' * (len(METRICS) + 4))})"
     begin = time.perf_counter()
@@ -109,7 +117,11 @@ def bench_append(folder: Path, runs: int) -> list[list[object]]:
     return [
         ["raw executemany, FULL, 1,000 a commit", f"{rows / median(raw):,.0f} rows/s", ""],
         ["append without rollups", f"{rows / median(bare):,.0f} rows/s = {ratio:.2f} of raw", verdict(ratio, 0.8, at_least=True)],
-        ["append with live rollups and maintain", f"{rows / (median(live) + median(kept)):,.0f} rows/s: rollups cost {cost:.1f} %", verdict(cost, 15)],
+        [
+            "append with live rollups and maintain",
+            f"{rows / (median(live) + median(kept)):,.0f} rows/s: rollups cost {cost:.1f} %",
+            verdict(cost, 15),
+        ],
     ]
 
 
@@ -138,7 +150,11 @@ def bench_load(folder: Path, days: int) -> list[list[object]]:
     reads = [timed(lambda: store.columns("site", "site", SITE, window)) for _ in range(7)]
     store.close()
     return [
-        [f"load of {total:,} wide readings ({days} days)", f"{took:.1f} s CPU, {size / 1e6:,.0f} MB; 30 days: {took * 30 / days:.1f} s", verdict(took * 30 / days, 25)],
+        [
+            f"load of {total:,} wide readings ({days} days)",
+            f"{took:.1f} s CPU, {size / 1e6:,.0f} MB; 30 days: {took * 30 / days:.1f} s",
+            verdict(took * 30 / days, 25),
+        ],
         ["24 h × 6 metrics at 1 Hz into numpy", f"{median(reads):.1f} ms", ""],
     ]
 
@@ -165,7 +181,11 @@ def bench_reads(folder: Path) -> list[list[object]]:
     latest = [newest(i) for i in range(1, 12)]
     store.load("year", "site", history(1, SITE, START - 365 * DAY, MINUTE, 365 * 1440))
     year = [
-        timed(lambda i=i: store.series([("year", "site")], ["active_power"], Window(START - 365 * DAY + i * MINUTE, START - i * MINUTE), points=1000, zone=ZONE))
+        timed(
+            lambda i=i: store.series(
+                [("year", "site")], ["active_power"], Window(START - 365 * DAY + i * MINUTE, START - i * MINUTE), points=1000, zone=ZONE
+            )
+        )
         for i in range(11)
     ]
     wide = scalars_of("pcs")[:15]
@@ -187,14 +207,22 @@ def bench_memory(folder: Path, minutes: int) -> list[list[object]]:
     sizes = []
     for second in range(60 * minutes):
         clock.now = START + second * 1000 + 500
-        store.append([Block("rack", METRICS, [(name, START + second * 1000, clock.now, 0, *[second % 7 + 0.5] * len(METRICS)) for name in names])])
+        store.append(
+            [Block("rack", METRICS, [(name, START + second * 1000, clock.now, 0, *[second % 7 + 0.5] * len(METRICS)) for name in names])]
+        )
         if second % 5 == 4:
             store.maintain()
         if second % 60 == 59:
             sizes.append(resident_mb())
     store.close()
     grown = sizes[-1] - sizes[len(sizes) // 3]
-    return [[f"memory over {minutes} simulated minutes at 1 Hz", f"{sizes[0]:.0f} → {sizes[len(sizes) // 3]:.0f} → {sizes[-1]:.0f} MB", verdict(grown, 5)]]
+    return [
+        [
+            f"memory over {minutes} simulated minutes at 1 Hz",
+            f"{sizes[0]:.0f} → {sizes[len(sizes) // 3]:.0f} → {sizes[-1]:.0f} MB",
+            verdict(grown, 5),
+        ]
+    ]
 
 
 def resident_mb() -> float:
@@ -212,7 +240,12 @@ def main(arguments: list[str]) -> None:
         folder = Path(scratch)
         calibration = calibrate(folder)
         print(f"{machine()}\n{calibration}\n")
-        rows = bench_append(folder, options.runs) + bench_reads(folder) + bench_memory(folder, options.minutes) + bench_load(folder, options.days)
+        rows = (
+            bench_append(folder, options.runs)
+            + bench_reads(folder)
+            + bench_memory(folder, options.minutes)
+            + bench_load(folder, options.days)
+        )
     print(table(("what", "measured", "bar"), rows))
     keep("store", calibration, rows)
 

@@ -35,7 +35,7 @@ def alarm_menu(table: Table, scope: Scope) -> html.Details:
     worst = table.more["alarms"][0].severity if count else ""
     said = word("alarms.active", lang, n=count) if count else word("alarms.none", lang)
     badge = html.Span(str(count) if count < 100 else "99+", className="vd-badge", **{"data-tone": worst}) if count else None
-    items = [_alarm_line(alarm, scope) for alarm in table.more["alarms"]] or [html.P(said, className="vd-faint")]
+    items = [_alarm_line(alarm, scope) for alarm in table.more["alarms"]]
     summary = html.Summary([icon("bell-fill" if count else "bell"), badge], className="vd-icon-button", title=said, **{"aria-label": said})
     return html.Details([summary, html.Div([html.H2(said), *items], className="vd-pop vd-alarm-list")], className="vd-menu")
 

@@ -43,14 +43,13 @@ class Shared:
         return self._store.clock()
 
     def _put(self, key: str, kept: tuple[int, Table]) -> None:
+        """Keep this one; those that are too old to be handed out, or too many, go: tables can be large."""
         with self._lock:
             self._tables.pop(key, None)
             self._tables[key] = kept
-            while len(self._tables) > self._most:
-                oldest = next(iter(self._tables))
-                del self._tables[oldest]
-            if len(self._loading) > 4 * self._most:  # gates of loads that failed, or of what is no longer kept
-                self._loading = {name: gate for name, gate in self._loading.items() if name in self._tables or gate.locked()}
+            fresh = [name for name, (at, _) in self._tables.items() if 0 <= kept[0] - at < self._keep]
+            self._tables = {name: self._tables[name] for name in fresh[-self._most :]}
+            self._loading = {name: gate for name, gate in self._loading.items() if name in self._tables or gate.locked()}
 
 
 def body(panel: Panel, shared: Shared, scope: Scope, version: str = "") -> Any:

@@ -30,6 +30,7 @@ __all__ = [
     "welcome",
 ]
 
+CHOICE_LABELS = ("select_all", "deselect_all", "selected_count", "search", "clear_search", "clear_selection", "no_options_found")
 ALL = "*"
 """The value of "all" in a select: an empty one would show as blank."""
 
@@ -110,12 +111,14 @@ def control(shown: Control, scope: Scope, store: Store) -> html.Label:
     text = "" if value is None else str(value)
     key = {"type": "control", "id": shown.field}
     if shown.many:
+        labels = {name: word(f"choice.{name}", lang) for name in CHOICE_LABELS}
         field: Any = dcc.Dropdown(
             options,
             text.split(",") if text else [],
             multi=True,
             id={**key, "type": "controls"},
             className="vd-dropdown",
+            labels=labels,
             placeholder=word(shown.all_, lang),
         )
     else:

@@ -203,7 +203,19 @@ def bucketed(device_id: str, metric: str, resolution: int, at: Instants, stats: 
     # a mean of equal numbers may leave their range by one rounding step
     mean = np.fmin(np.fmax(mean, part["min"]), part["max"])
     coverage = share(at, stats, column, window)
-    return Series(device_id, metric, resolution, at, mean, part["min"].copy(), part["max"].copy(), part["last"].copy(), part["sum"].copy(), n, coverage)
+    return Series(
+        device_id,
+        metric,
+        resolution,
+        at,
+        mean,
+        part["min"].copy(),
+        part["max"].copy(),
+        part["last"].copy(),
+        part["sum"].copy(),
+        n,
+        coverage,
+    )
 
 
 def raw(device_id: str, metric: str, at: Instants, values: Numbers, window: Window) -> Series:

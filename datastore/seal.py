@@ -33,8 +33,9 @@ def decimals(values: Numbers) -> int | None:
 
 
 def _is_whole(values: Numbers, power: float) -> bool:
-    scaled = np.rint(values * power)
-    return bool((scaled / power == values).all() and (np.abs(scaled) < _EXACT).all())
+    if not (np.abs(values) < _EXACT / power).all():
+        return False
+    return bool((np.rint(values * power) / power == values).all())
 
 
 def pack(values: Numbers) -> bytes:

@@ -12,8 +12,8 @@ from plant.model import DAY, MINUTE, Window
 from plant.simulation import Plant, State
 from services.config import Config
 from services.demo_devices import award, design_of, devices
-from services.demo_history import Part, slices
-from services.demo_live import AHEAD, STATE, LivePlant
+from services.demo_history import Part, slices, unknown
+from services.demo_live import AHEAD, STATE, LivePlant, keep
 
 __all__ = ["LivePlant", "fill", "is_filled"]
 
@@ -33,16 +33,16 @@ def fill(store: Store, config: Config, clock: Callable[[], int], progress: Progr
     """Register the demo plant and load its history of `config.demo_days` days up to now. Returns whether anything was done.
 
     Progress is kept after every slice, so a killed fill goes on where it was; what was loaded of the slice it died in is made
-    again identically, and the store does not double it. `progress(fraction, text)` is called after every slice.
+    again identically and recognised. `progress(fraction, text)` is called after every slice.
     """
     say = progress or (lambda _fraction, _text: None)
     records, design = store.records, design_of(config)
     kept: dict[str, Any] = records.setting(FILL) or {}
     if kept.get("done"):
         if records.setting(STATE) is None:  # killed between the two last writes
-            records.put_setting(STATE, kept["state"])
+            records.put_setting(STATE, keep(State.from_json(kept["state"]), settled=True))
         return False
-    plant = Plant(design)
+    plant, resumed = Plant(design), bool(kept)
     if not kept:
         now = clock() // MINUTE * MINUTE
         state = plant.newborn((now - config.demo_days * DAY) / 1000)
@@ -54,12 +54,14 @@ def fill(store: Store, config: Config, clock: Callable[[], int], progress: Progr
     start = int(state.born * 1000)
     say((state.at * 1000 - start) / (until - start), "simulating the plant")
     for piece in slices(plant, state, until, until, config.site_id, told=state.at > state.born):
-        load(store, ahead(piece.parts))
+        parts = ahead(piece.parts)
+        load(store, unknown(store, parts) if resumed else parts)
+        resumed = False
         state = piece.after
         records.put_setting(FILL, {"until": until, "done": False, "state": state.to_json()})
         say((piece.until - start) / (until - start), f"{(piece.until - start) / DAY:.0f} of {config.demo_days} days")
     records.put_setting(FILL, {"until": until, "done": True, "state": state.to_json()})
-    records.put_setting(STATE, state.to_json())
+    records.put_setting(STATE, keep(state, settled=True))
     return True
 
 

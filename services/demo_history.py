@@ -1,11 +1,12 @@
 """The demo plant's past, a slice of at most one UTC day at a time, device by device, in the form the bulk road takes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from datastore.ports import Columns, Instants, Numbers
+from datastore.store import Store
 from plant.model import DAY, HOUR, MINUTE, Quality
 from plant.simulation import Plant, State, Trace, faults
 from plant.simulation.measure import Instruments, Table, agree, site_seconds
@@ -101,6 +102,14 @@ def _padded(vector: Numbers, steps: np.ndarray, length: int) -> Numbers:
     padded = np.full((length, vector.shape[1]), np.nan)
     padded[steps] = vector
     return padded
+
+
+def unknown(store: Store, parts: Iterable[Part]) -> Iterator[Part]:
+    """Without the parts that a run which died in this slice had loaded (a part is loaded whole or not at all)."""
+    for device, kind, columns in parts:
+        extent = store.telemetry.extent(device, kind)
+        if extent is None or extent.last < int(columns.at[-1]):
+            yield device, kind, columns
 
 
 def columns(at: Instants, values: Table, held: Numbers | None = None) -> Columns:

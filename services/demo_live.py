@@ -16,12 +16,12 @@ from plant.simulation import Plant, State, faults, measure
 from plant.simulation.measure import Measured
 from services.config import Config
 from services.demo_devices import award, design_of, devices, names
-from services.demo_history import slices
+from services.demo_history import slices, unknown
 
 log = logging.getLogger(__name__)
 
 STATE = "demo_state"
-"""Setting that holds the plant's state, saved once a minute."""
+"""Setting that holds the plant's state, saved once a minute; `settled` when nothing after it has been told yet."""
 AHEAD = 2 * DAY
 """How far ahead awards are known [ms]."""
 VECTORS_EVERY = 10
@@ -31,6 +31,11 @@ REPLAY = 60
 _OUTSTANDING = 30
 
 Row = tuple[Any, ...]
+
+
+def keep(state: State, settled: bool) -> dict[str, Any]:
+    """What is kept under STATE."""
+    return {**state.to_json(), "settled": settled}
 
 
 class LivePlant:
@@ -47,6 +52,7 @@ class LivePlant:
         self._held: list[tuple[int, Block]] = []
         self._awarded_until = 0
         self._saved_at = 0
+        self._settled = True
         self.ticks = 0
 
     def start(self) -> None:
@@ -76,7 +82,9 @@ class LivePlant:
                     state = self._make_up(state)
                     continue
                 state = self.tick(state)
-            self._save(state)
+            if self._held:  # a gateway that is switched off says what it kept back
+                self._submit(self._hold_back([], max(when for when, _ in self._held), np.zeros(self._design.units)))
+            self._save(state, settled=True)
         except PlantError as error:
             log.error("the demo plant stopped: %s", error.message)
         except Exception:
@@ -89,7 +97,7 @@ class LivePlant:
         if kept is None:
             self._store.records.put_devices(devices(self._design, self._config))
             return self._plant.newborn((floor - MINUTE) / 1000)
-        state = State.from_json(kept)
+        state, self._settled = State.from_json(kept), bool(kept.get("settled"))
         oldest = (floor - self._config.demo_days * DAY) / 1000
         if state.at < oldest:
             state.at = oldest
@@ -100,18 +108,18 @@ class LivePlant:
         self._award()
         if self._clock() - state.at * 1000 <= 10 * MINUTE:
             return state
-        for _ in range(REPLAY):
+        for _ in range(0 if self._settled else REPLAY):
             if self._stop.is_set():
                 return state
             state = self.tick(state)
         until = self._clock() // MINUTE * MINUTE
         for piece in slices(self._plant, state, until, until, self._config.site_id):
-            for device, kind, columns in piece.parts:
+            for device, kind, columns in unknown(self._store, piece.parts):
                 self._store.telemetry.load(device, kind, columns)
                 if self._stop.is_set():
                     return state  # what was loaded is made again alike from the saved state
             state = piece.after
-            self._save(state)
+            self._save(state, settled=True)
         return state
 
     def tick(self, state: State) -> State:
@@ -119,9 +127,9 @@ class LivePlant:
         state, trace = self._plant.run(state, 1, 1)
         at = int(state.at) * SECOND
         self._submit(self._blocks(measure(self._plant, trace), at, state))
-        self.ticks += 1
+        self.ticks, self._settled = self.ticks + 1, False
         if at - self._saved_at >= SAVE_EVERY:
-            self._save(state)
+            self._save(state, settled=False)
         if at + AHEAD - HOUR > self._awarded_until:
             self._award()
         return state
@@ -170,8 +178,8 @@ class LivePlant:
                 log.warning("a demo tick was not kept: %s", error.message)
         self._pending.append(self._store.intake.submit(blocks))
 
-    def _save(self, state: State) -> None:
-        self._store.records.put_setting(STATE, state.to_json())
+    def _save(self, state: State, settled: bool) -> None:
+        self._store.records.put_setting(STATE, keep(state, settled))
         self._saved_at = int(state.at) * SECOND
 
     def _award(self) -> None:

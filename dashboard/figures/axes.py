@@ -41,7 +41,7 @@ def times(at: Any, scope: Scope) -> list[int]:
 def time_axis(scope: Scope, start: int, end: int) -> dict[str, Any]:
     """A date axis over exactly the window [epoch ms UTC], in site time."""
     low, high = times([start, end], scope)
-    return {"type": "date", "range": [low, high], "hoverformat": _hover(end - start), "nticks": 8}
+    return {"type": "date", "range": [low, high], "hoverformat": _hover(end - start), "nticks": 7}
 
 
 def _hover(length: int) -> str:

@@ -89,7 +89,7 @@ def bars(table: Table, scope: Scope) -> Figure:
 
 def _names(names: list[str], title: str) -> dict[str, Any]:
     """Places with their names as ticks: on a category axis plotly would take names that look like numbers for places."""
-    step = max(1, -(-len(names) // 24))
+    step = 1 if len(names) <= 16 else -(-len(names) // 12)
     shown = range(0, len(names), step)
     return {
         "tickmode": "array",

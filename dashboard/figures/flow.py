@@ -11,7 +11,7 @@ from dashboard.scope import Scope
 from dashboard.words import word
 
 NODES = ("pv", "battery", "grid", "aux")
-PLACES: Mapping[str, tuple[float, float]] = {"pv": (-0.78, 0.5), "battery": (-0.78, -0.5), "grid": (0.78, 0.5), "aux": (0.78, -0.5)}
+PLACES: Mapping[str, tuple[float, float]] = {"pv": (-0.7, 0.5), "battery": (-0.7, -0.5), "grid": (0.7, 0.5), "aux": (0.7, -0.5)}
 ICONS: Mapping[str, str] = {"pv": "\uf5a1", "battery": "\uf187", "grid": "\uf46c", "aux": "\uf670"}
 """Glyphs of bootstrap-icons: sun-fill, battery-half, lightning-charge-fill, fan."""
 INTO_BUS: Mapping[str, int] = {"pv": 1, "battery": 1, "grid": -1, "aux": -1}
@@ -31,7 +31,7 @@ def flow(table: Table, scope: Scope) -> Figure:
     data += [_arrows(nodes, scope), _bus(ramp), _points(nodes, scope), _texts(nodes, scope), _names(nodes, scope), _icons(nodes, scope)]
     layout = {
         "xaxis": {"visible": False, "range": [-1.08, 1.08], "fixedrange": True},
-        "yaxis": {"visible": False, "range": [-1.02, 0.98], "fixedrange": True},
+        "yaxis": {"visible": False, "range": [-1.12, 0.92], "fixedrange": True},
         "showlegend": False,
         "hovermode": "closest",
         "dragmode": False,
@@ -219,4 +219,4 @@ def _names(nodes: Mapping[str, Mapping[str, Any]], scope: Scope) -> Figure:
 
 def _caption(node: str, row: Mapping[str, Any], lang: str) -> str:
     parts: Sequence[str] = [word(f"flow.{node}", lang), word(state(node, row), lang)]
-    return "<br>".join([f"<b>{parts[0]}</b>", parts[1] + (f" · {row['note']}" if row["note"] else "")])
+    return "<br>".join([f"<b>{parts[0]}</b>", parts[1], *([row["note"]] if row["note"] else [])])

@@ -174,13 +174,14 @@ def _layout(spec: Heat, z: Any, scope: Scope) -> dict[str, Any]:
 
 
 def _names(names: tuple[str, ...], title: str) -> dict[str, Any]:
-    step = 1 if len(names) <= 24 else 4
+    step = 1 if len(names) <= 16 else 2 if len(names) <= 24 else 4
     shown = range(0, len(names), step)
     axis: dict[str, Any] = {
         "tickmode": "array",
         "tickvals": list(shown),
         "ticktext": [names[i] for i in shown],
         "showspikes": False,
+        "tickangle": 0,
         "zeroline": False,
     }
     return axis | {"title": {"text": title}} if title else axis

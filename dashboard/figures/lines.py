@@ -64,7 +64,7 @@ def lines(table: Table, scope: Scope) -> Figure:
         band["showlegend"] = True
     layout, notes = _layout(table, plot, units, scope)
     if len(plot.lines) <= LABELLED:
-        notes += _labels(table, plot, units, layout, scope)
+        notes = _labels(table, plot, units, layout, scope) + notes
     layout["annotations"] = notes
     layout["showlegend"] = len(plot.lines) > 1 or bool(bands)
     return {"data": means + bands, "layout": layout}
@@ -98,6 +98,8 @@ def _mean(table: Table, line: Line, at: Numbers, units: Sequence[str], number: i
     trace = {"type": "scatter", "mode": "lines", **shared, "connectgaps": False, "line": style}
     if line.faint:
         trace["opacity"] = 0.45
+    elif any(other.faint for other in plot.lines):
+        trace["zorder"] = 1  # above its faint neighbours, wherever it stands in their order
     if alone:
         trace |= {"mode": "lines+markers", "marker": {"size": [5 if i in alone else 0 for i in range(len(y))], "color": colour}}
     return trace
@@ -154,7 +156,7 @@ def _layout(table: Table, plot: Plot, units: Sequence[str], scope: Scope) -> tup
         has_bars = any(line.column in plot.bars for line in plot.lines if line.unit == unit)
         if span and not has_bars:
             span = _floored(span, floor[1], table, plot, unit)
-            axis["range"] = list(span)
+            axis["autorangeoptions"] = {"include": list(span)} | ({} if floor[1] is None else {"clipmin": span[0]})
         if overlay and place == 1:
             axis |= {"overlaying": "y", "side": "right", "showgrid": False, "tickmode": "auto"}
         elif rows > 1:
@@ -173,36 +175,39 @@ def _layout(table: Table, plot: Plot, units: Sequence[str], scope: Scope) -> tup
 
 
 def _floored(span: tuple[float, float], lowest: float | None, table: Table, plot: Plot, unit: str) -> tuple[float, float]:
-    """An axis that shall show a lowest value begins exactly there, unless something lies below it."""
-    if lowest is None or any(bool((numbers < lowest).any()) for numbers in _numbers(table, plot, unit)):
+    """An axis that shall show a lowest value begins exactly there, or at what lies below it."""
+    if lowest is None:
         return span
-    return lowest, span[1]
+    spoken = [float(np.nanmin(numbers)) for numbers in _numbers(table, plot, unit) if np.isfinite(numbers).any()]
+    return min([lowest, *spoken]), span[1]
 
 
 def _labels(table: Table, plot: Plot, units: Sequence[str], layout: dict[str, Any], scope: Scope) -> list[Figure]:
-    """The last value of each line at the right edge, pushed apart where they would cover each other."""
+    """The last value of each line at the right edge, pushed apart where they would cover each other. They come before all other
+    annotations, so that a live frame finds that of a lone line at place 0."""
     if plot.bars or (plot.overlay and len(units) == 2):
         return []
-    labels = []
+    labels: list[Figure] = []
     for unit in units:
         key = "yaxis" + ("" if units.index(unit) == 0 else str(units.index(unit) + 1))
-        low, high = layout[key].get("range", (0.0, 1.0))
+        low, high = layout[key].get("autorangeoptions", {}).get("include", (0.0, 1.0))
         ends = []
         for number, line in enumerate(plot.lines):
             if line.unit == unit and not line.faint and (end := last(table.columns[line.column])) is not None:
                 ends.append((end, line, ink(line, number, scope.theme)))
         step = (high - low) * LABEL_STEP
         below = -np.inf
-        for end, line, colour in sorted(ends, key=lambda e: e[0]):
-            place = max(end, below + step)
-            below = place
+        places: dict[str, float] = {}
+        for end, line, _ in sorted(ends, key=lambda e: e[0]):
+            below = places[line.column] = max(end, below + step)
+        for end, line, colour in ends:
             labels.append(
                 {
                     "xref": "paper",
                     "x": 1,
                     "xanchor": "left",
                     "xshift": 4,
-                    "y": place,
+                    "y": places[line.column],
                     "yref": _axis(units, unit),
                     "yanchor": "middle",
                     "text": quantity(end, line.unit, line.decimals),

@@ -18,7 +18,7 @@ from dashboard.words import word
 from datastore.store import Store
 from plant.analysis import imbalance
 from plant.metrics import MODES, metric
-from plant.model import Device, Kind
+from plant.model import MINUTE, Device, Kind
 
 ROWS: tuple[tuple[str, str], ...] = (
     ("Mode", "mode"),
@@ -130,7 +130,7 @@ def compare_asks(store: Store, scope: Scope) -> list[history.Ask]:
 def compare_table(store: Store, scope: Scope) -> Table:
     """Columns: `at` and one per rack. Without a chosen rack the one furthest from the median of its neighbours stands out."""
     asks = compare_asks(store, scope)
-    table = history.history(store, scope, asks, limits=False)
+    table = history.history(store, scope, asks, limits=False, narrowest=MINUTE)
     if table.is_empty or scope.rack is not None:
         return table
     return history.highlighted(table, furthest(table))

@@ -11,6 +11,7 @@ from dashboard.figures.lines import Line, Plot
 from dashboard.format import quantity
 from dashboard.page import Scope, Table
 from dashboard.words import word
+from datastore import rollup
 from datastore.ports import Series
 from datastore.store import Store
 from plant.metrics import Metric, metric
@@ -55,11 +56,13 @@ def history(
     overlay: bool = False,
     floor: tuple[tuple[str, float | None, float | None], ...] = (),
     bars: bool = False,
+    narrowest: int = 0,
 ) -> Table:
     """Columns: `at` (bucket starts, epoch ms UTC) and per line its mean, with `… min` and `… max` when bucketed and few enough;
-    `more["plot"]` is the Plot. Lines nobody ever spoke of are left out; a table without any spoken line is empty."""
+    `more["plot"]` is the Plot. Lines nobody ever spoke of are left out; a table without any spoken line is empty. With
+    `narrowest` [ms] all lines get the same buckets, at least that wide: only then can they be compared instant by instant."""
     window = scope.span(store.clock())
-    found = fetch(store, asks, window, points_for(len(asks)), scope)
+    found = fetch(store, asks, window, points_for(len(asks)), scope, narrowest)
     spoken = [ask for ask in asks if ask.key in found and np.isfinite(found[ask.key].mean).any()]
     if not spoken:
         return Table({})
@@ -116,18 +119,21 @@ def deviation(table: Table) -> Table:
     middle = np.full(values.shape[1], np.nan)
     middle[heard] = np.nanmedian(values[:, heard], axis=0)
     columns = {"at": table.columns["at"], **{line.column: row - middle for line, row in zip(plot.lines, values, strict=True)}}
-    lines = tuple(replace(line, low="", high="") for line in plot.lines)
+    lines = tuple(replace(line, low="", high="", decimals=line.decimals + 1) for line in plot.lines)
     return replace(table, columns=columns, more={**table.more, "plot": replace(plot, lines=lines, limits=())})
 
 
-def fetch(store: Store, asks: Sequence[Ask], window: Window, points: int, scope: Scope) -> dict[tuple[str, str, str], Series]:
-    """The series of all asks, with as few questions to the store as there are metrics."""
+def fetch(
+    store: Store, asks: Sequence[Ask], window: Window, points: int, scope: Scope, narrowest: int = 0
+) -> dict[tuple[str, str, str], Series]:
+    """The series of all asks, with as few questions to the store as there are metrics; see `history` for `narrowest`."""
     by_metric: dict[str, list[tuple[str, str]]] = {}
     for ask in asks:
         by_metric.setdefault(ask.metric, []).append((ask.device.device_id, ask.device.kind))
+    width = max(narrowest, rollup.width_for(window, points)) if narrowest else None
     found: dict[tuple[str, str, str], Series] = {}
     for name, keys in by_metric.items():
-        found |= store.telemetry.series(keys, [name], window, points=points, zone=scope.zone)
+        found |= store.telemetry.series(keys, [name], window, points=None if width else points, resolution=width, zone=scope.zone)
     return found
 
 
@@ -167,23 +173,28 @@ def _digits(value: float) -> int:
     return len(f"{value:g}".partition(".")[2])
 
 
-def live_lines(
-    store: Store, scope: Scope, asks: Sequence[Ask], resolution: Mapping[tuple[str, str, str], int] | None = None
-) -> dict[str, Any] | None:
-    """The frame that adds the newest values to a chart of these asks; None when none of them spoke lately."""
+def live_lines(store: Store, scope: Scope, asks: Sequence[Ask]) -> dict[str, Any] | None:
+    """The frame that adds the newest values to a chart of these asks; None when none of them spoke lately. Traces count only asks that
+    spoke in the window, as `history` leaves the others out."""
     latest = store.telemetry.latest(list(dict.fromkeys((ask.device.device_id, ask.device.kind) for ask in asks)))
     now = store.clock()
+    window = scope.span(now)
     y: list[float | None] = []
     for ask in asks:
         said = latest.get((ask.device.device_id, ask.device.kind))
         value = said.values.get(ask.metric) if said else None
-        is_new = said is not None and now - said.times.get(ask.metric, said.at) <= max(2_000, 1_500 * ask.device.interval_s)
-        y.append(round(float(value), metric(ask.metric).decimals) if is_new and isinstance(value, int | float) else None)
+        at = said.times.get(ask.metric, said.at) if said else 0
+        if not isinstance(value, int | float) or at < window.start:
+            continue
+        is_new = now - at <= max(2_000, 1_500 * ask.device.interval_s)
+        y.append(round(float(value), metric(ask.metric).decimals) if is_new else None)
     if all(value is None for value in y):
         return None
-    window = scope.span(now)
-    bucket = max((resolution or {}).values(), default=0) or bucket_of(window, len(asks))
-    return {"extend": {"x": int(scope.local(now)), "y": y, "bucket": bucket, "traces": list(range(len(asks))), "span": window.length}}
+    frame: dict[str, Any] = {"extend": {"x": int(scope.local(now)), "y": y, "bucket": bucket_of(window, len(asks)), "span": window.length}}
+    if len(asks) == 1 and y[0] is not None and metric(asks[0].metric).aggregation != "sum":  # its last value stands beside the line
+        about = metric(asks[0].metric)
+        frame["relayout"] = {"annotations[0].text": quantity(y[0], about.unit, about.decimals), "annotations[0].y": y[0]}
+    return frame
 
 
 def bucket_of(window: Window, lines: int) -> int:

@@ -115,7 +115,7 @@ def mppt_table(store: Store, scope: Scope) -> Table:
     }
     groups = (
         Group("power", metric("power").label(scope.lang), "kW", 2, "pv"),
-        Group("voltage", metric("mppt_voltages").label(scope.lang), "V", 1, "frequency"),
+        Group("voltage", metric("mppt_voltages").label(scope.lang), "V", 1, "target"),
         Group("current", metric("mppt_currents").label(scope.lang), "A", 2, "soc"),
     )
     return Table(columns, min(volts[1], amps[1]), plant.is_simulated([device]), {"bars": Bars(groups, title="MPPT")})
@@ -163,7 +163,6 @@ def string_table(store: Store, scope: Scope) -> Table:
         "level",
         0.0,
         least=1.0,
-        numbers=1,
         column_title=metric("string_currents").label(scope.lang),
     )
     return Table(columns, max(at for _, (_, at) in told), plant.is_simulated([device for device, _ in told]), {"heat": spec})

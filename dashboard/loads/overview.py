@@ -274,7 +274,8 @@ def balance_table(store: Store, scope: Scope) -> Table:
     was said."""
     window = scope.span(store.clock())
     width = bar_width(window)
-    return _balance(store, scope, window, width)
+    whole = Window(window.start - window.start % width, window.end)  # a first bucket cut in two would lack what is told once a minute
+    return _balance(store, scope, whole, width)
 
 
 def _balance(store: Store, scope: Scope, window: Window, width: int) -> Table:
@@ -338,7 +339,9 @@ def frequency_asks(store: Store) -> list[history.Ask]:
 def frequency_table(store: Store, scope: Scope) -> Table:
     """Columns: `at`, frequency [Hz] with minimum and maximum per bucket."""
     low, high = metric("frequency").normal
-    return history.history(store, scope, frequency_asks(store), floor=(("Hz", low, high),))
+    room = 0.05  # [Hz], so that the limits stand inside the picture
+    floor = ("Hz", None if low is None else low - room, None if high is None else high + room)
+    return history.history(store, scope, frequency_asks(store), floor=(floor,))
 
 
 def frequency_frame(store: Store, scope: Scope) -> Mapping[str, Any] | None:

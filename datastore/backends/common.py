@@ -57,4 +57,7 @@ def _values(column: Any) -> list[Any]:
         for i in np.flatnonzero(silent):
             values[i] = None
         return values
-    return [None if silent[i].all() else [None if hole else float(x) for x, hole in zip(row, silent[i], strict=True)] for i, row in enumerate(values)]
+    return [
+        None if silent[i].all() else [None if hole else float(x) for x, hole in zip(row, silent[i], strict=True)]
+        for i, row in enumerate(values)
+    ]

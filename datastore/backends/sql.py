@@ -1,8 +1,9 @@
 """Telemetry in an SQL database: hot rows, sealed chunks, rollups and a cache of the newest, put together."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -155,7 +156,8 @@ class SqlTelemetry:
         scalars = [name for name in columns.values if not CATALOGUE[name].is_vector]
         window = window_of(columns)
         hot = connection.execute(
-            f"SELECT 1 FROM {readings(kind)} WHERE device = ? AND ts >= ? AND ts < ? LIMIT 1", (device, window.start // HOUR * HOUR, window.end + HOUR)
+            f"SELECT 1 FROM {readings(kind)} WHERE device = ? AND ts >= ? AND ts < ? LIMIT 1",
+            (device, window.start // HOUR * HOUR, window.end + HOUR),
         ).fetchone()
         for day, part in days(columns):
             before = self._chunks.spans(connection, device, day, day + DAY)
@@ -194,7 +196,9 @@ class SqlTelemetry:
         return {key: latest for key, latest in found.items() if latest is not None}
 
     def _writes(self, connection: Connection) -> dict[int, int]:
-        return dict(connection.execute("SELECT owner, value FROM telemetry_state WHERE name = 'writes' AND owner != ?", (self._owner,)).fetchall())
+        return dict(
+            connection.execute("SELECT owner, value FROM telemetry_state WHERE name = 'writes' AND owner != ?", (self._owner,)).fetchall()
+        )
 
     def _catch_up(self, connection: Connection) -> None:
         """Take over what other processes wrote since the last look."""
@@ -216,8 +220,12 @@ class SqlTelemetry:
         saved = connection.execute("SELECT value FROM telemetry_state WHERE name = 'latest' AND owner = 0").fetchone()
         self._replay(connection, saved[0] - _REPLAY if saved else 0)
         # readings older than that left marks, which are only drained after the table was saved
-        for kind, ts, device in connection.execute("SELECT kind, ts, device FROM rollup_mark WHERE width = ? AND device > 0", (HOUR,)).fetchall():
-            self._note_newest(device, self._chunks.read(connection, device, kind, [m for m, x in CATALOGUE.items() if kind in x.kinds], ts, ts + HOUR))
+        for kind, ts, device in connection.execute(
+            "SELECT kind, ts, device FROM rollup_mark WHERE width = ? AND device > 0", (HOUR,)
+        ).fetchall():
+            self._note_newest(
+                device, self._chunks.read(connection, device, kind, [m for m, x in CATALOGUE.items() if kind in x.kinds], ts, ts + HOUR)
+            )
         self._latest.unsaved.clear()
 
     def _replay(self, connection: Connection, start: int) -> None:
@@ -254,7 +262,9 @@ class SqlTelemetry:
                 return self._columns(connection, device, kind, metrics, window.start, window.end, as_of)
             return self._first_rows(connection, device, kind, metrics, window, limit, as_of)
 
-    def _columns(self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int, as_of: int | None) -> Columns:
+    def _columns(
+        self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int, as_of: int | None
+    ) -> Columns:
         found = self._chunks.read(connection, device, kind, metrics, start, end)
         if as_of is not None and len(found.at):
             found = self._as_known(connection, device, metrics, found, as_of)
@@ -314,28 +324,54 @@ class SqlTelemetry:
         bounds = rollup.edges(window, width, zone) if width else np.empty(0, np.int64)
         answer: dict[tuple[str, str, str], Series] = {}
         with self._database.read() as connection:
-            for key, names in asked.items():
-                answer |= self._series(connection, key, list(dict.fromkeys(names)), window, width, bounds, may_be_raw)
+            for key, stats in self._stats(connection, asked, window, bounds).items():
+                answer |= self._series(connection, key, list(dict.fromkeys(asked[key])), window, width, bounds, stats, may_be_raw)
         return answer
 
+    def _stats(
+        self, connection: Connection, asked: Mapping[tuple[str, str], list[str]], window: Window, bounds: Instants
+    ) -> dict[tuple[str, str], Any]:
+        """STATS [buckets, metrics] of each device; None where readings are asked for, or the device never spoke."""
+        found: dict[tuple[str, str], Any] = dict.fromkeys(asked)
+        if not len(bounds):
+            return found
+        numbers = {key: number for key in asked if (number := self._keys.find(*key)) is not None}
+        shared: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
+        for key in numbers:
+            shared.setdefault((key[1], tuple(dict.fromkeys(asked[key]))), []).append(key)
+        for (kind, names), keys in shared.items():
+            if len(keys) > 1 and bounds[1] - bounds[0] < MINUTE:
+                stats = self._rollups.together(connection, [numbers[key] for key in keys], kind, names, bounds, window.start, window.end)
+                found.update({key: stats[numbers[key]] for key in keys})
+                continue
+            for key in keys:
+                found[key] = self._rollups.stats(connection, numbers[key], kind, names, bounds, window.start, window.end)
+        return found
+
     def _series(
-        self, connection: Connection, key: tuple[str, str], names: list[str], window: Window, width: int, bounds: Instants, may_be_raw: int
+        self,
+        connection: Connection,
+        key: tuple[str, str],
+        names: list[str],
+        window: Window,
+        width: int,
+        bounds: Instants,
+        stats: Any,
+        may_be_raw: int,
     ) -> dict[tuple[str, str, str], Series]:
         device_id, kind = key
-        device = self._keys.find(device_id, kind)
         answer: dict[tuple[str, str, str], Series] = {}
         raw = list(names) if not width else []
         if width:
-            if device is None:
+            if stats is None:
                 stats = rollup.empty(len(bounds) - 1, len(names))
-            else:
-                stats = self._rollups.stats(connection, device, kind, names, bounds, window.start, window.end)
             for j, name in enumerate(names):
-                if int(stats["n"][:, j].sum()) <= may_be_raw and may_be_raw:
+                if may_be_raw and int(stats["n"][:, j].sum()) <= may_be_raw:
                     raw.append(name)
                 else:
                     answer[*key, name] = rollup.bucketed(device_id, name, width, bounds[:-1], stats, j, window)
         if raw:
+            device = self._keys.find(device_id, kind)
             found = nothing(raw) if device is None else self._chunks.read(connection, device, kind, raw, window.start, window.end)
             answer |= {(*key, name): rollup.raw(device_id, name, found.at, found.values[name], window) for name in raw}
         return answer
@@ -359,7 +395,9 @@ class SqlTelemetry:
     def _bounds(self, connection: Connection, device: int, kind: str) -> tuple[int, int] | None:
         """First and last instant of a device."""
         at = self._keys.metric["@at"]
-        low, high = connection.execute('SELECT min("start"), max("end") - 1 FROM chunk WHERE device = ? AND metric = ?', (device, at)).fetchone()
+        low, high = connection.execute(
+            'SELECT min("start"), max("end") - 1 FROM chunk WHERE device = ? AND metric = ?', (device, at)
+        ).fetchone()
         latest = self._latest.get(device, self._keys.name(device))
         if low is None and latest is None:
             return None

@@ -34,7 +34,9 @@ def nothing(metrics: Sequence[str]) -> Columns:
 
 def take(columns: Columns, which: slice | np.ndarray[Any, Any]) -> Columns:
     """The rows that `which` (a slice, indices or a mask) picks."""
-    return Columns(columns.at[which], columns.received[which], columns.quality[which], {name: column[which] for name, column in columns.values.items()})
+    return Columns(
+        columns.at[which], columns.received[which], columns.quality[which], {name: column[which] for name, column in columns.values.items()}
+    )
 
 
 def cut(columns: Columns, start: int, end: int) -> Columns:
@@ -84,7 +86,12 @@ def join(parts: Sequence[Columns]) -> Columns:
     for name in parts[0].values:
         columns = [part.values[name] for part in parts]
         values[name] = np.concatenate(columns) if columns[0].ndim == 1 else _join_vectors(columns)
-    return Columns(np.concatenate([p.at for p in parts]), np.concatenate([p.received for p in parts]), np.concatenate([p.quality for p in parts]), values)
+    return Columns(
+        np.concatenate([p.at for p in parts]),
+        np.concatenate([p.received for p in parts]),
+        np.concatenate([p.quality for p in parts]),
+        values,
+    )
 
 
 def _join_vectors(columns: Sequence[Numbers]) -> Numbers:
@@ -111,7 +118,11 @@ class Span:
 
 
 class Chunks:
-    """Raw readings of the SQL store. `horizon` maps device → just after its last sealed instant."""
+    """Raw readings of the SQL store.
+
+    `horizon` maps device → just after its last sealed instant, `highest` is the farthest: for writers, who hold the lock.
+    A reader asks `sealed_until` of its own snapshot.
+    """
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -129,6 +140,13 @@ class Chunks:
         self.horizon[device] = max(end, self.horizon.get(device, 0))
         self.highest = max(self.highest, end)
 
+    def sealed_until(self, connection: Connection, device: int) -> int:
+        """Just after the last sealed instant as this connection's snapshot has it, 0 when nothing is sealed."""
+        row = connection.execute(
+            'SELECT "end" FROM chunk WHERE device = ? AND metric = ? ORDER BY "start" DESC LIMIT 1', (device, self._keys.metric["@at"])
+        ).fetchone()
+        return row[0] if row else 0
+
     def read(self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int) -> Columns:
         """All readings with start ≤ at < end; `metrics` are columns, rows without any of them stay in."""
         sealed = self.sealed(connection, device, metrics, start, end)
@@ -137,13 +155,12 @@ class Chunks:
 
     def sealed(self, connection: Connection, device: int, metrics: Sequence[str], start: int, end: int) -> Columns:
         """What the chunks hold of start ≤ at < end."""
-        if start >= self.horizon.get(device, 0):
-            return nothing(metrics)
         keys = self._keys.metric
         names = {keys[name]: name for name in (*_HEADS, *metrics)}
         marks = ", ".join("?" * len(names))
         rows = connection.execute(
-            f'SELECT metric, "start", blob FROM chunk WHERE device = ? AND metric IN ({marks}) AND "start" > ? AND "start" < ? AND "end" > ? ORDER BY "start"',
+            f'SELECT metric, "start", blob FROM chunk WHERE device = ? AND metric IN ({marks}) '
+            'AND "start" > ? AND "start" < ? AND "end" > ? ORDER BY "start"',
             (device, *names, start - DAY, end, start),
         ).fetchall()
         parts = [
@@ -152,7 +169,9 @@ class Chunks:
         ]
         return join(parts) if parts else nothing(metrics)
 
-    def hot(self, connection: Connection, kind: str, metrics: Sequence[str], devices: Sequence[int] | None, start: int, end: int) -> dict[int, Columns]:
+    def hot(
+        self, connection: Connection, kind: str, metrics: Sequence[str], devices: Sequence[int] | None, start: int, end: int
+    ) -> dict[int, Columns]:
         """Hot rows with start ≤ at < end per device (None = all); devices without any are absent."""
         scalars = [name for name in metrics if not CATALOGUE[name].is_vector]
         arrays = [name for name in metrics if CATALOGUE[name].is_vector]
@@ -194,12 +213,16 @@ class Chunks:
         return found
 
     def sealed_row(self, connection: Connection, device: int, kind: str, at: int) -> tuple[int, int, dict[str, object]] | None:
-        """(received, quality, metric → float or float64 array) of one sealed instant; None when no chunk has it. Decoded columns are cached."""
+        """(received, quality, metric → float or float64 array) of one sealed instant, None when no chunk has it.
+
+        Decoded columns are cached: who sends a day again asks for one instant after the other.
+        """
         if at >= self.horizon.get(device, 0):
             return None
         instants = self._keys.metric["@at"]
         row = connection.execute(
-            'SELECT id, "start", blob FROM chunk WHERE device = ? AND metric = ? AND "start" <= ? ORDER BY "start" DESC LIMIT 1', (device, instants, at)
+            'SELECT id, "start", blob FROM chunk WHERE device = ? AND metric = ? AND "start" <= ? ORDER BY "start" DESC LIMIT 1',
+            (device, instants, at),
         ).fetchone()
         if row is None:
             return None
@@ -211,7 +234,9 @@ class Chunks:
         names = {self._keys.metric[m.name]: m.name for m in metrics_of(kind)}
         values: dict[str, object] = {}
         heads = {}
-        for chunk, metric, blob in connection.execute('SELECT id, metric, blob FROM chunk WHERE device = ? AND "start" = ?', (device, row[1])):
+        for chunk, metric, blob in connection.execute(
+            'SELECT id, metric, blob FROM chunk WHERE device = ? AND "start" = ?', (device, row[1])
+        ):
             column = self._cached(chunk, blob, metric in whole)
             if metric in whole:
                 heads[metric] = int(column[place])
@@ -233,7 +258,8 @@ class Chunks:
         return [
             Span(*row)
             for row in connection.execute(
-                'SELECT "start", "end" FROM chunk WHERE device = ? AND metric = ? AND "start" > ? AND "start" < ? AND "end" > ? ORDER BY "start"',
+                'SELECT "start", "end" FROM chunk WHERE device = ? AND metric = ? '
+                'AND "start" > ? AND "start" < ? AND "end" > ? ORDER BY "start"',
                 (device, self._keys.metric["@at"], start - DAY, end, start),
             )
         ]
@@ -243,7 +269,9 @@ class Chunks:
         found: dict[str, int] = {}
         for name in vectors_of(kind):
             key = self._keys.metric[name]
-            (sealed,) = connection.execute("SELECT coalesce(sum(n), 0) FROM chunk WHERE device = ? AND metric = ?", (device, key)).fetchone()
+            (sealed,) = connection.execute(
+                "SELECT coalesce(sum(n), 0) FROM chunk WHERE device = ? AND metric = ?", (device, key)
+            ).fetchone()
             (hot,) = connection.execute(f"SELECT count(*) FROM {vectors(kind)} WHERE device = ? AND metric = ?", (device, key)).fetchone()
             if sealed + hot:
                 found[name] = sealed + hot
@@ -263,7 +291,9 @@ class Chunks:
 
     def drop(self, connection: Connection, device: int, spans: Iterable[Span]) -> int:
         """Delete these chunks with all their columns."""
-        return sum(connection.execute('DELETE FROM chunk WHERE device = ? AND "start" = ?', (device, span.start)).rowcount > 0 for span in spans)
+        return sum(
+            connection.execute('DELETE FROM chunk WHERE device = ? AND "start" = ?', (device, span.start)).rowcount > 0 for span in spans
+        )
 
     def _insert(self, connection: Connection, device: int, columns: Columns) -> None:
         if not len(columns.at):

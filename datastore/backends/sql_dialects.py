@@ -43,7 +43,13 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"The store {self.path} cannot be opened: {error}") from error
         # zeroing deleted pages would double the cost of sealing
-        for pragma in ("synchronous=FULL", "wal_autocheckpoint=4000", "journal_size_limit=67108864", "cache_size=-8192", "secure_delete=OFF"):
+        for pragma in (
+            "synchronous=FULL",
+            "wal_autocheckpoint=4000",
+            "journal_size_limit=67108864",
+            "cache_size=-8192",
+            "secure_delete=OFF",
+        ):
             self._writer.execute(f"PRAGMA {pragma}")
 
     def _connect(self) -> Connection:

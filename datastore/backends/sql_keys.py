@@ -50,9 +50,14 @@ class Keys:
         missing = [device_id for device_id in dict.fromkeys(device_ids) if device_id not in known]
         if missing:
             with self._database.write() as connection:
-                connection.executemany("INSERT OR IGNORE INTO device_key (device_id, kind) VALUES (?, ?)", [(device_id, kind) for device_id in missing])
+                connection.executemany(
+                    "INSERT OR IGNORE INTO device_key (device_id, kind) VALUES (?, ?)", [(device_id, kind) for device_id in missing]
+                )
                 found = [
-                    (connection.execute("SELECT id FROM device_key WHERE device_id = ? AND kind = ?", (device_id, kind)).fetchone()[0], device_id)
+                    (
+                        connection.execute("SELECT id FROM device_key WHERE device_id = ? AND kind = ?", (device_id, kind)).fetchone()[0],
+                        device_id,
+                    )
                     for device_id in missing
                 ]
             for key, device_id in found:

@@ -19,7 +19,7 @@ import numpy as np
 import orjson
 
 from datastore import rollup
-from datastore.backends.sql_chunks import Chunks
+from datastore.backends.sql_chunks import Chunks, lay_over
 from datastore.backends.sql_dialects import Connection, Database
 from datastore.backends.sql_keys import Keys
 from datastore.backends.sql_latest import Row
@@ -79,7 +79,7 @@ class Rollups:
         """Marks for (device, instant) pairs whose buckets must be computed again."""
         marks = set()
         for device, at in instants:
-            if at >= self._split(device):
+            if at >= self._split(connection, device):
                 marks.add((kind, MINUTE, at // MINUTE * MINUTE, device, 0))
             marks.add((kind, HOUR, at // HOUR * HOUR, device, 0))
         self._mark(connection, sorted(marks))
@@ -98,9 +98,9 @@ class Rollups:
                 self._marked.add((kind, minute))
             self._open.setdefault(kind, OpenMinutes(kind)).add(metrics, rows)
 
-    def _split(self, device: int) -> int:
+    def _split(self, connection: Connection, device: int) -> int:
         """Before this instant (a whole minute) minutes come from chunks, from it on from minute rollups."""
-        return -(-self._chunks.horizon.get(device, 0) // MINUTE) * MINUTE
+        return -(-self._chunks.sealed_until(connection, device) // MINUTE) * MINUTE
 
     # -- maintenance ------------------------------------------------------------------------------------------------
 
@@ -122,14 +122,17 @@ class Rollups:
             mine = {(kind, minute): part for kind, live in self._open.items() for minute, part in live.take(floor).items()}
             self._marked = {(kind, minute) for kind, minute in self._marked if minute * MINUTE >= floor}
             owners: dict[tuple[str, int], set[int]] = {}
-            for kind, ts, owner in connection.execute("SELECT kind, ts, owner FROM rollup_mark WHERE width = ? AND device = 0 AND ts < ?", (MINUTE, floor)):
+            for kind, ts, owner in connection.execute(
+                "SELECT kind, ts, owner FROM rollup_mark WHERE width = ? AND device = 0 AND ts < ?", (MINUTE, floor)
+            ):
                 owners.setdefault((kind, ts), set()).add(owner)
             for (kind, minute), who in owners.items():
                 part = mine.get((kind, minute))
                 if who != {self.owner} or part is None or not self._put_new(connection, kind, minute, *part):
                     self._put_minutes(connection, kind, None, minute, minute + MINUTE)
             connection.executemany(
-                "DELETE FROM rollup_mark WHERE kind = ? AND width = ? AND ts = ? AND device = 0", [(kind, MINUTE, ts) for kind, ts in owners]
+                "DELETE FROM rollup_mark WHERE kind = ? AND width = ? AND ts = ? AND device = 0",
+                [(kind, MINUTE, ts) for kind, ts in owners],
             )
 
     def _put_new(self, connection: Connection, kind: str, minute: int, devices: Instants, stats: Any) -> bool:
@@ -163,7 +166,8 @@ class Rollups:
                 for kind, devices, start, end in _joint_runs(marks):
                     self._put_minutes(connection, kind, devices, start, end)
                 connection.executemany(
-                    "DELETE FROM rollup_mark WHERE kind = ? AND width = ? AND ts = ? AND device = ?", [(kind, MINUTE, ts, device) for kind, ts, device in marks]
+                    "DELETE FROM rollup_mark WHERE kind = ? AND width = ? AND ts = ? AND device = ?",
+                    [(kind, MINUTE, ts, device) for kind, ts, device in marks],
                 )
 
     def _drain_hours(self) -> None:
@@ -172,7 +176,9 @@ class Rollups:
             marks = connection.execute(
                 "SELECT kind, ts, device FROM rollup_mark WHERE width = ? AND ts <= ? ORDER BY kind, device, ts", (HOUR, floor - HOUR)
             ).fetchall()
-            todo = [(kind, ts, device, mark) for kind, ts, mark in marks for device in ([mark] if mark else self._present(connection, kind, ts))]
+            todo = [
+                (kind, ts, device, mark) for kind, ts, mark in marks for device in ([mark] if mark else self._present(connection, kind, ts))
+            ]
         for i in range(0, len(todo), _BATCH):
             with self._database.write() as connection:
                 for kind, ts, device, _ in todo[i : i + _BATCH]:
@@ -192,14 +198,19 @@ class Rollups:
 
     def _present(self, connection: Connection, kind: str, hour: int) -> list[int]:
         """Devices of a kind that have something in this hour."""
-        spoke = {device for (device,) in connection.execute("SELECT DISTINCT device FROM rollup_minute WHERE ts >= ? AND ts < ?", (hour, hour + HOUR))}
+        spoke = {
+            device
+            for (device,) in connection.execute("SELECT DISTINCT device FROM rollup_minute WHERE ts >= ? AND ts < ?", (hour, hour + HOUR))
+        }
         devices = sorted(self._keys.all_of(kind))
         return [device for device in devices if device in spoke or self._chunks.spans(connection, device, hour, hour + HOUR)]
 
     def _put_hour(self, connection: Connection, kind: str, device: int, hour: int) -> None:
         scalars = scalars_of(kind)
         pieces = self._minutes(connection, device, kind, scalars, hour, hour + HOUR, np.array([hour, hour + HOUR]))
-        self.put_hours(connection, device, scalars, np.array([hour], dtype=np.int64), _combined(pieces, np.array([hour, hour + HOUR]), len(scalars)))
+        self.put_hours(
+            connection, device, scalars, np.array([hour], dtype=np.int64), _combined(pieces, np.array([hour, hour + HOUR]), len(scalars))
+        )
 
     def put_hours(self, connection: Connection, device: int, metrics: Sequence[str], hours: Instants, stats: Any) -> None:
         """Write hour rollups: `hours` [n] starts, `stats` [n, metrics]; other hours of the same days stay as they are."""
@@ -207,8 +218,9 @@ class Rollups:
             which = np.flatnonzero(hours // DAY * DAY == day)
             places = ((hours[which] - day) // HOUR).astype(np.intp)
             told = [j for j in range(len(metrics)) if (stats["n"][which, j] > 0).any()]
-            known = dict(connection.execute("SELECT metric, stats FROM rollup_hour WHERE device = ? AND day = ? AND metric IN (%s)" % ", ".join("?" * len(metrics)),
-                                            (device, day, *[self._keys.metric[name] for name in metrics])).fetchall())  # fmt: skip
+            keys = [self._keys.metric[name] for name in metrics]
+            wanted = f"SELECT metric, stats FROM rollup_hour WHERE device = ? AND day = ? AND metric IN ({', '.join('?' * len(keys))})"
+            known = dict(connection.execute(wanted, (device, day, *keys)).fetchall())
             rows = []
             for j, name in enumerate(metrics):
                 metric = self._keys.metric[name]
@@ -238,11 +250,30 @@ class Rollups:
             pieces = self._raw(connection, device, kind, metrics, start, end, bounds)
         return _combined(pieces, bounds, len(metrics))
 
+    def together(
+        self, connection: Connection, devices: Sequence[int], kind: str, metrics: Sequence[str], bounds: Instants, start: int, end: int
+    ) -> dict[int, Any]:
+        """`stats` of many devices in buckets below a minute: hot rows lie by time, so one pass over them serves all devices."""
+        pieces: dict[int, list[Piece]] = {device: [] for device in devices}
+        for low in range(start, end, HOUR):
+            high = min(low + HOUR, end)
+            local = np.r_[low, bounds[(bounds > low) & (bounds < high)], high]
+            hot = self._chunks.hot(connection, kind, metrics, devices, low, high)
+            for device in devices:
+                columns = self._chunks.sealed(connection, device, metrics, low, high)
+                if device in hot:
+                    columns = lay_over(columns, hot[device])
+                if len(columns.at):
+                    pieces[device].append((local[:-1], rollup.reduce(columns.at, _matrix(columns, metrics), local)))
+        return {device: _combined(found, bounds, len(metrics)) for device, found in pieces.items()}
+
     def _aligned(
         self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int, bounds: Instants, base: int
     ) -> list[Piece]:
         """Whole base buckets from rollups; those that a bound, `start` or `end` cuts in two from readings."""
-        cuts = {int(x) // base * base for x in (start, end, *bounds[bounds % base != 0].tolist()) if x % base and start - base < x < end + base}
+        cuts = {
+            int(x) // base * base for x in (start, end, *bounds[bounds % base != 0].tolist()) if x % base and start - base < x < end + base
+        }
         level = self._hours if base == HOUR else self._minutes
         pieces: list[Piece] = []
         place = start
@@ -257,20 +288,25 @@ class Rollups:
                 place = max(place, min(bucket + base, end))
         return pieces
 
-    def _hours(self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int, bounds: Instants) -> list[Piece]:
+    def _hours(
+        self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int, bounds: Instants
+    ) -> list[Piece]:
         marks = self._marks(connection, kind, HOUR, (0, device), start, end)
         pieces = [self._stored_hours(connection, device, metrics, start, end, marks)]
         for low, high in rollup.runs(marks, HOUR):
             pieces += self._minutes(connection, device, kind, metrics, max(low, start), min(high, end), bounds)
         return pieces
 
-    def _stored_hours(self, connection: Connection, device: int, metrics: Sequence[str], start: int, end: int, marks: Sequence[int]) -> Piece:
+    def _stored_hours(
+        self, connection: Connection, device: int, metrics: Sequence[str], start: int, end: int, marks: Sequence[int]
+    ) -> Piece:
         keys = [self._keys.metric[name] for name in metrics]
         columns = []
         for key in keys:
             columns.append(
                 connection.execute(
-                    "SELECT day, stats FROM rollup_hour WHERE device = ? AND metric = ? AND day >= ? AND day < ?", (device, key, start // DAY * DAY, end)
+                    "SELECT day, stats FROM rollup_hour WHERE device = ? AND metric = ? AND day >= ? AND day < ?",
+                    (device, key, start // DAY * DAY, end),
                 ).fetchall()
             )
         days = sorted({day for column in columns for day, _ in column})
@@ -290,8 +326,10 @@ class Rollups:
         at, stats = at[keep], stats[keep]
         return at, rollup.spread(at, stats, HOUR)
 
-    def _minutes(self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int, bounds: Instants) -> list[Piece]:
-        split = min(max(self._split(device), start), end)
+    def _minutes(
+        self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int, bounds: Instants
+    ) -> list[Piece]:
+        split = min(max(self._split(connection, device), start), end)
         pieces: list[Piece] = []
         if start < split:
             pieces += self._raw(connection, device, kind, metrics, start, split, bounds)
@@ -306,7 +344,9 @@ class Rollups:
             pieces.append((at[order], rollup.spread(at[order], stats[order], MINUTE)))
         return pieces
 
-    def _stored_minutes(self, connection: Connection, device: int, metrics: Sequence[str], start: int, end: int, marks: Sequence[int]) -> Piece:
+    def _stored_minutes(
+        self, connection: Connection, device: int, metrics: Sequence[str], start: int, end: int, marks: Sequence[int]
+    ) -> Piece:
         # minutes lie by time, so that closing one writes in one place; a device's are found by their known instants
         rows = connection.execute(
             "WITH RECURSIVE grid (t) AS (SELECT ? UNION ALL SELECT t + ? FROM grid WHERE t + ? < ?) "
@@ -340,7 +380,9 @@ class Rollups:
             self._layouts[layout] = tuple(orjson.loads(names))
         return self._layouts[layout]
 
-    def _raw(self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int, bounds: Instants) -> list[Piece]:
+    def _raw(
+        self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int, bounds: Instants
+    ) -> list[Piece]:
         """Straight from the readings into the buckets of `bounds`, a week at a time to bound memory."""
         pieces = []
         for low in range(start, end, _SLAB):
@@ -385,4 +427,8 @@ def _joint_runs(marks: Sequence[tuple[str, int, int]]) -> list[tuple[str, list[i
         for low, high in rollup.runs(minutes, MINUTE):
             for start in range(low, high, HOUR):
                 shared.setdefault((kind, start, min(start + HOUR, high)), []).append(device)
-    return [(kind, devices[i : i + _BATCH], start, end) for (kind, start, end), devices in shared.items() for i in range(0, len(devices), _BATCH)]
+    return [
+        (kind, devices[i : i + _BATCH], start, end)
+        for (kind, start, end), devices in shared.items()
+        for i in range(0, len(devices), _BATCH)
+    ]

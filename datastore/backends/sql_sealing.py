@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from datastore import rollup
 from datastore.backends.sql_chunks import Chunks
 from datastore.backends.sql_dialects import Connection, Database
 from datastore.backends.sql_keys import Keys
 from datastore.backends.sql_rollups import Rollups
 from datastore.backends.sql_tables import readings, vectors
-from datastore import rollup
 from datastore.ports import Columns
 from plant.metrics import metrics_of, scalars_of, vectors_of
 from plant.model import DAY, HOUR, MINUTE
 
-_DEVICES_AT_ONCE = 24
+_DEVICES_AT_ONCE = 6  # each step holds the write lock: ingest must not wait long for it
 _ROWS_AT_ONCE = 100_000
 
 
@@ -63,7 +63,9 @@ class Sealer:
             if connection.execute(limit, (start, end)).fetchone()[0] >= _ROWS_AT_ONCE:
                 start = first // HOUR * HOUR
                 end = min(start + HOUR, before)
-            devices = [device for (device,) in connection.execute(f"SELECT DISTINCT device FROM {table} WHERE ts >= ? AND ts < ?", (start, end))]
+            devices = [
+                device for (device,) in connection.execute(f"SELECT DISTINCT device FROM {table} WHERE ts >= ? AND ts < ?", (start, end))
+            ]
         return start, end, sorted(devices)
 
     def _seal_slot(self, kind: str, devices: Sequence[int], start: int, end: int) -> int:
@@ -79,7 +81,9 @@ class Sealer:
                     horizon[device] = int(columns.at[-1]) + 1
                 self._delete_hot(connection, kind, devices, start, end)
                 # sealed minutes are answered from chunks
-                connection.execute(f"DELETE FROM rollup_minute WHERE {_these(devices)}", (start // MINUTE * MINUTE, end // MINUTE * MINUTE, *devices))
+                connection.execute(
+                    f"DELETE FROM rollup_minute WHERE {_these(devices)}", (start // MINUTE * MINUTE, end // MINUTE * MINUTE, *devices)
+                )
             for device, high in horizon.items():
                 self._chunks.raise_horizon(device, high)
         return total
@@ -110,7 +114,8 @@ class Sealer:
                 connection.execute(f"DELETE FROM {vectors(kind)} WHERE ts < ?", (before,))
             dropped += connection.execute(f"DELETE FROM {readings(kind)} WHERE ts < ?", (before,)).rowcount
             connection.execute(
-                "DELETE FROM rollup_minute WHERE ts < ? AND device IN (SELECT id FROM device_key WHERE kind = ?)", (before // MINUTE * MINUTE, kind)
+                "DELETE FROM rollup_minute WHERE ts < ? AND device IN (SELECT id FROM device_key WHERE kind = ?)",
+                (before // MINUTE * MINUTE, kind),
             )
             if before % MINUTE:
                 self._rollups.mark_late(connection, kind, [(device, before) for device in devices])

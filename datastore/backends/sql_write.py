@@ -132,7 +132,8 @@ class Writer:
     def _known(self, connection: Connection, kind: str, device: int, at: int) -> "_Known | None":
         scalars = scalars_of(kind)
         row = connection.execute(
-            f"SELECT received, quality{''.join(f', {quoted((name,))}' for name in scalars)} FROM {readings(kind)} WHERE ts = ? AND device = ?", (at, device)
+            f"SELECT {quoted(('received', 'quality', *scalars))} FROM {readings(kind)} WHERE ts = ? AND device = ?",
+            (at, device),
         ).fetchone()
         sealed = self._chunks.sealed_row(connection, device, kind, at)
         if row is None and sealed is None:
@@ -144,7 +145,9 @@ class Writer:
             values.update({name: value for name, value in zip(scalars, row[2:], strict=True) if value is not None})
             if vectors_of(kind):
                 names = {self._keys.metric[name]: name for name in vectors_of(kind)}
-                for metric, blob in connection.execute(f"SELECT metric, elements FROM {vectors(kind)} WHERE ts = ? AND device = ?", (at, device)):
+                for metric, blob in connection.execute(
+                    f"SELECT metric, elements FROM {vectors(kind)} WHERE ts = ? AND device = ?", (at, device)
+                ):
                     values[names[metric]] = unpack_vector(blob)
         return _Known(received, quality, values, row is not None)
 
@@ -170,7 +173,8 @@ class Writer:
             )
         setters = "".join(f", {quoted((name,))} = ?" for name in scalars)
         connection.execute(
-            f"UPDATE {readings(kind)} SET quality = ?{setters} WHERE ts = ? AND device = ?", (settled, *[news[name] for name in scalars], at, device)
+            f"UPDATE {readings(kind)} SET quality = ?{setters} WHERE ts = ? AND device = ?",
+            (settled, *[news[name] for name in scalars], at, device),
         )
         for name in news:
             value = news[name]

@@ -98,7 +98,8 @@ def start_server(folder: Path, **settings: str) -> Server:
     """`python app.py serve` on a free port, ready."""
     port = free_port()
     env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG")} | {
-        "PORT": str(port), "DATA_DIR": str(folder), "DATABASE_URL": "memory://", "RATE_LIMIT": "0", "RATE_LIMIT_INGEST": "0", "MAX_BODY_MB": "1",
+        "PORT": str(port), "DATA_DIR": str(folder), "DATABASE_URL": "memory://",
+        "RATE_LIMIT": "0", "RATE_LIMIT_INGEST": "0", "MAX_BODY_MB": "1",
         "LOG_LEVEL": "warning", "ADMIN_PASSWORD": "correct horse battery",
     } | settings  # fmt: skip
     process = subprocess.Popen(

@@ -115,3 +115,18 @@ def test_the_log_line_of_a_request_carries_its_trace_id(tmp_path):
     running.knock("POST", "/api/telemetry", "[]", X_Trace_Id="trace_of_ingest")
     _, err = stop_server(running)
     assert b"trace_in_the_log" in err and b"trace_of_ingest" in err
+
+
+def test_files_are_imported_into_the_store_and_a_second_time_changes_nothing(tmp_path):
+    url = f"sqlite:///{tmp_path / 'kept.db'}"
+    file = ROOT / "tests" / "data" / "powerwall_home_daily.csv"
+    first = run("import", str(file), folder=tmp_path, DATABASE_URL=url)
+    assert first.returncode in (0, 1), first.stderr
+    again = run("import", str(file), folder=tmp_path, DATABASE_URL=url)
+    assert " 0 new, 0 completed, 0 corrected" in again.stdout
+
+
+def test_users_are_managed_from_the_command_line(tmp_path):
+    url = f"sqlite:///{tmp_path / 'kept.db'}"
+    assert run("user", "--help", folder=tmp_path, DATABASE_URL=url).returncode == 0
+    assert run("user", "list", folder=tmp_path, DATABASE_URL=url).returncode == 0

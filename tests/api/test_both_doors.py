@@ -209,7 +209,8 @@ def test_readings_of_several_shapes_are_kept(either):
 def test_good_neighbours_of_bad_rows_are_kept(either):
     device = name()
     batch = [*rows(device, {"soc": 50.0}), {"device_id": device}, *rows(device, {"unheard_of": 1}), "text",
-             {"device_id": device, "timestamp": "noon", "values": {"soc": 1}}, {"device_id": device, "timestamp": 5, "values": {"soc": "x"}},
+             {"device_id": device, "timestamp": "noon", "values": {"soc": 1}},
+             {"device_id": device, "timestamp": 5, "values": {"soc": "x"}},
              {"device_id": device, "timestamp": 6, "values": {}}, {"device_id": "", "timestamp": 6, "values": {"soc": 1}}]  # fmt: skip
     reply = readings(either, batch)
     assert (reply.status, reply.json["accepted"]) == (200, 1)

@@ -155,7 +155,12 @@ def test_the_scale_is_as_given_or_of_the_values(spec: dict[str, float], expected
 
 
 def flow_table(**power: float | None) -> Table:
-    columns: dict[str, list[Any]] = {"node": list(power), "power": list(power.values()), "note": [""] * len(power), "stale": [False] * len(power)}
+    columns: dict[str, list[Any]] = {
+        "node": list(power),
+        "power": list(power.values()),
+        "note": [""] * len(power),
+        "stale": [False] * len(power),
+    }
     return Table(columns)
 
 
@@ -212,7 +217,9 @@ def test_bars_of_voltages_zoom_to_their_range_and_others_start_at_zero() -> None
     assert drawn["data"][0]["marker"]["line"]["width"] == [0, 2]
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, "–"), (NAN, "–"), ("", "–"), (1234.5, "1,234.5"), (-3.0, "−3.0"), ("Standby", "Standby")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (NAN, "–"), ("", "–"), (1234.5, "1,234.5"), (-3.0, "−3.0"), ("Standby", "Standby")]
+)
 def test_fields_of_a_sheet(value: Any, text: str) -> None:
     assert said(value, 1) == text
 

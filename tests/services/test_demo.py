@@ -10,6 +10,7 @@ import pytest
 
 from datastore.backends.memory_records import MemoryRecords
 from datastore.live import LiveBus
+from datastore.ports import Extent
 from datastore.store import Store
 from plant.metrics import scalars_of, vectors_of
 from plant.model import DAY, HOUR, MINUTE, Quality, Window
@@ -29,16 +30,21 @@ class Recorder:
     """Remembers what some devices were told; counts everything."""
 
     def __init__(self, fails_after=None):
-        self.loads, self.fails_after, self.parts = 0, fails_after, {}
+        self.loads, self.fails_after, self.parts, self.last = 0, fails_after, {}, {}
 
     def load(self, device_id, kind, columns):
         self.loads += 1
         if self.loads == self.fails_after:
             raise KeyboardInterrupt
+        self.last[device_id] = int(columns.at[-1])
         if device_id in KEPT:
             for k, at in enumerate(columns.at.tolist()):
                 self.parts.setdefault(device_id, {})[at] = (columns, k)
         return columns.at.size
+
+    def extent(self, device_id, kind):
+        last = self.last.get(device_id)
+        return None if last is None else Extent(device_id, kind, 0, last)
 
     def told(self, device, metric):
         """(instants, values) of a metric where it speaks."""
@@ -170,6 +176,7 @@ def test_a_killed_fill_goes_on_and_ends_the_same(filled):
         (at, values), (at_again, again) = whole.telemetry.told(device, metric), broken.telemetry.told(device, metric)
         assert np.array_equal(at, at_again)
         assert np.array_equal(values, again)
+    assert broken.telemetry.loads == whole.telemetry.loads + 1  # nothing but the part it died in was loaded again
     assert len(broken.records.events(Window(NOW - 3 * DAY, NOW + 3 * DAY))) == len(
         whole.records.events(Window(NOW - 3 * DAY, NOW + 3 * DAY))
     )
@@ -285,12 +292,26 @@ def test_missed_time_is_made_up_by_the_minute(filled):
     state = live._make_up(live._resume())
     assert int(state.at) * 1000 == later // MINUTE * MINUTE
     at, _ = store.telemetry.told("bess03", "soc")
-    # the first minute is told by the second, as it may have been before
-    assert at[0] == NOW // MINUTE * MINUTE + 2 * MINUTE
+    assert at[0] == NOW // MINUTE * MINUTE + MINUTE
     assert (np.diff(at) == MINUTE).all()
     seconds, _ = store.telemetry.told("site", "frequency")
     assert seconds.size > 3 * 3600 - 120 - 30
     assert store.records.setting(STATE)["at"] == state.at
+
+
+def test_after_a_kill_the_last_minute_is_told_again_alike(filled):
+    store, live = live_on(filled)
+    state = State.from_json(store.records.setting(STATE))
+    for _ in range(3):
+        state = live.tick(state)
+    first = {(row[0], row[1]): row[4:] for block in store.intake.blocks if block.kind == "bess" for row in block.rows}
+    assert store.records.setting(STATE)["settled"] is False
+    later, again = live_on(filled, NOW + HOUR)
+    later.records.put_setting(STATE, {**filled[0].records.setting(STATE), "settled": False})
+    again._make_up(again._resume())
+    told = {(row[0], row[1]): row[4:] for block in later.intake.blocks if block.kind == "bess" for row in block.rows}
+    assert len({at for _, at in told}) == 60
+    assert all(told[key] == values for key, values in first.items())
 
 
 def test_no_more_than_the_demo_length_is_made_up(filled):
