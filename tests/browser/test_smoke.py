@@ -1,0 +1,71 @@
+"""Every page on the demo plant in a real browser: it draws, it moves, nothing complains, nothing leaves the host."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+PAGES = ["/", "/bess?unit=3&rack=8", "/inverter", "/vehicles", "/devices", "/explore"]
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def shown(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.locator("#content .vd-filled").first).to_be_visible()
+    expect(page.locator("#content .vd-error")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_draws_without_a_complaint(desktop: Page, plant: str, path: str) -> None:
+    shown(desktop, plant + path)
+    assert desktop.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_fits_a_phone_in_the_light(phone: Page, plant: str, path: str) -> None:
+    shown(phone, f"{plant}{path}{'&' if '?' in path else '?'}theme=light")
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_overview_is_live_within_seconds(desktop: Page, plant: str) -> None:
+    shown(desktop, plant)
+    expect(desktop.locator("#live-pill")).to_contain_text("Live")
+    before = desktop.locator(".vd-number").all_inner_texts()
+    desktop.wait_for_function("was => [...document.querySelectorAll('.vd-number')].some((n, i) => n.innerText !== was[i])", arg=before, timeout=10_000)
+
+
+def test_one_websocket_carries_the_whole_page(desktop: Page, plant: str) -> None:
+    sockets: list[str] = []
+    desktop.on("websocket", lambda socket: sockets.append(socket.url))
+    shown(desktop, plant)
+    expect(desktop.locator("#live-pill")).to_contain_text("Live")
+    assert len(sockets) == 1
+
+
+def test_a_rack_clicked_in_the_heat_map_opens_its_cells(desktop: Page, plant: str) -> None:
+    shown(desktop, plant)
+    heat = desktop.locator("#content .js-plotly-plot:has(.heatmaplayer .hm) .nsewdrag").first
+    heat.scroll_into_view_if_needed()
+    box = heat.bounding_box()
+    assert box
+    desktop.mouse.click(box["x"] + box["width"] * (7.5 / 12), box["y"] + box["height"] * (2.5 / 12))
+    desktop.wait_for_url("**/bess?unit=3&rack=8*")
+    expect(desktop.locator("h1")).to_have_text("BESS racks")
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_page_has_no_serious_accessibility_fault(desktop: Page, plant: str, path: str, theme: str) -> None:
+    shown(desktop, f"{plant}{path}{'&' if '?' in path else '?'}theme={theme}")
+    desktop.evaluate(AXE)
+    found = desktop.evaluate("axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa']})")
+    serious = [f"{v['id']}: {v['nodes'][0]['html'][:120]} (+{len(v['nodes']) - 1})" for v in found["violations"] if v["impact"] in ("serious", "critical")]
+    assert not serious, "\n".join(serious)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/docs/errors"])
+def test_the_documentation_opens_without_another_host(desktop: Page, plant: str, path: str) -> None:
+    desktop.goto(plant + path)
+    expect(desktop.locator("body")).to_contain_text("telemetry" if path != "/docs/errors" else "VALIDATION_ERROR", timeout=20_000)
