@@ -24,6 +24,7 @@ from flask_jwt_extended import (
 from flask_jwt_extended.exceptions import JWTExtendedException
 
 from api.contract import PUBLIC
+from api.wsgi import wants_page
 from datastore.store import Store
 from plant.errors import Forbidden, Unauthorized
 from plant.model import User
@@ -254,7 +255,7 @@ def _declared(app: flask.Flask, endpoint: str | None) -> str | None:
 
 
 def _wants_page(request: flask.Request) -> bool:
-    return "text/html" in request.headers.get("Accept", "") and not request.path.startswith(("/api/", "/bms/", "/pcs/", "/bess/", "/_"))
+    return wants_page(request.headers.get("Accept", "")) and not request.path.startswith(("/api/", "/bms/", "/pcs/", "/bess/", "/_"))
 
 
 def _here(request: flask.Request) -> str:

@@ -150,12 +150,14 @@ class Declared:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation(Declared):
-    """One call: `call(context, params)` or, where `body` is a type, `call(context, params, body)` returns an Answer or a JSON value."""
+    """One call: `call(context, params)` or, where `body` is a type, `call(context, params, body)` returns an Answer or a JSON value.
+    A body that is `optional` may be left out: then it is `body()`."""
 
     call: Callable[..., Any]
     body: Any = None
     body_example: Any = None
     body_media: str = "application/json"
+    optional: bool = False
 
     @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
@@ -163,6 +165,8 @@ class Operation(Declared):
 
     def read_body(self, payload: bytes) -> Any:
         """The checked body. Raises Invalid naming every bad field."""
+        if self.optional and not payload.strip():
+            return self.body()
         try:
             return self._adapter.validate_json(payload)
         except ValidationError as error:
@@ -296,10 +300,8 @@ def window(start: int, end: int, names: tuple[str, str]) -> Window:
     return Window(start, end)
 
 
-DEVICE_ID = re.compile(
-    r"[^\s/\\?#%\x00-\x1f\x7f-\x9f\ud800-\udfff](?:[^/\\?#%\x00-\x1f\x7f-\x9f\ud800-\udfff]*[^\s/\\?#%\x00-\x1f\x7f-\x9f\ud800-\udfff])?\Z"
-)
-"""What an id may look like: printable, without the characters that mean something in a URL, no blanks around it."""
+ADDRESSABLE = re.compile(r"(?!\.\.?\Z)[^/\\?#%,]*\Z")
+"""Ids that a URL can hold as one part of its path or of a list: without the characters that mean something there, not `.` or `..`."""
 
 
 def check_unique(operations: Iterable[Declared]) -> None:

@@ -45,6 +45,7 @@ FAULTS: Mapping[str, Fault] = {
         Fault(
             "NOT_ACCEPTABLE", 406, "The answer does not exist in the form asked for.", "Ask for one of the formats the documentation names."
         ),
+        Fault("REQUEST_TIMEOUT", 408, "The body did not arrive in time.", "Send it faster, or in smaller parts."),
         Fault("CONFLICT", 409, "It exists already, or its state does not allow this.", "Read it first, then decide."),
         Fault("BODY_TOO_LARGE", 413, "The request body is larger than MAX_BODY_MB, after unpacking.", "Send smaller batches."),
         Fault(
@@ -79,6 +80,7 @@ _BY_STATUS = {
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     406: "NOT_ACCEPTABLE",
+    408: "REQUEST_TIMEOUT",
     409: "CONFLICT",
     413: "BODY_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
@@ -111,6 +113,12 @@ class TooLarge(PlantError):
     """The body is larger than this server reads."""
 
     code = "BODY_TOO_LARGE"
+
+
+class TooSlow(PlantError):
+    """The body did not arrive in time."""
+
+    code = "REQUEST_TIMEOUT"
 
 
 class Unsupported(PlantError):
@@ -225,8 +233,10 @@ def body(error: PlantError, status: int, trace_id: str, at: int) -> dict[str, An
         detail = [{"type": e.kind, "loc": list(e.loc), "msg": e.message, "input": shown(e.received)} for e in errors] or [
             {"type": "value_error", "loc": ["body"], "msg": error.message, "input": None}
         ]
+    limit = {"rate_limit": details["rate_limit"]} if "rate_limit" in details else {}  # S2's clients look for it at the top
     return {
         "detail": detail,
+        **limit,
         "error": {
             "code": error.code,
             "message": error.message,

@@ -6,6 +6,7 @@ Ingest operations are the same declarations that stand on the Flask door; this f
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Future
 from http.cookies import CookieError, SimpleCookie
@@ -38,6 +39,37 @@ class Gone(Exception):
     """The client went away before its body had arrived."""
 
 
+class Landing:
+    """Hands results of another thread to one event loop: the loop is woken once for all futures that are resolved together."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._arrived: deque[asyncio.Future[None]] = deque()
+        self._rung = False
+
+    async def wait(self, waiting: "Future[Any]") -> Any:
+        """The result of a future that another thread resolves. A client that leaves does not cancel what was accepted."""
+        if not waiting.done():
+            arrived = self.loop.create_future()
+            waiting.add_done_callback(lambda _: self._tell(arrived))
+            await arrived
+        return waiting.result()
+
+    def _tell(self, arrived: "asyncio.Future[None]") -> None:
+        """On the other thread. Queued before the bell is looked at, and the bell put back before the queue is: nobody is forgotten."""
+        self._arrived.append(arrived)
+        if not self._rung:
+            self._rung = True
+            self.loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._rung = False
+        while self._arrived:
+            arrived = self._arrived.popleft()
+            if not arrived.done():
+                arrived.set_result(None)
+
+
 class Front:
     """The ASGI application. `flask` answers what is not native; `begin` and `end` are called when the server starts and stops."""
 
@@ -46,6 +78,7 @@ class Front:
         self.flask = flask
         self.hub = hub
         self._begin, self._end = begin, end
+        self._land: Landing | None = None
         self.limit = context.config.max_body_mb << 20
         self.ingest = {op.path: op for op in context.operations if isinstance(op, Ingest)}
 
@@ -93,13 +126,14 @@ class Front:
             caller = await self.who(headers, operation.access, "POST")
             quota = self._count(operation.quota, caller, scope)
             body = await self._body(headers, receive)
-            query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            asked = scope["query_string"]
+            query = parse_qsl(asked.decode("latin-1"), keep_blank_values=True) if asked else []
             if len(body) <= LOOP_BYTES:
                 batch, waiting = self._admit(operation, headers, query, body, caller)
             else:
                 loop = asyncio.get_running_loop()
                 batch, waiting = await loop.run_in_executor(None, self._admit, operation, headers, query, body, caller)
-            answer = operation.answer(batch, await landed(waiting) if waiting else [])
+            answer = operation.answer(batch, await self._landing().wait(waiting) if waiting else [])
             status, payload, media = answer.status, answer.payload, answer.media
             extra += answer.headers
         except Gone:
@@ -115,6 +149,12 @@ class Front:
         # Readings that were taken are counted, not logged: a plant of 200 devices would write a line every 5 ms.
         if log.isEnabledFor(logging.INFO if status >= 400 else logging.DEBUG):
             log_request("POST", scope["path"], status, seconds, trace, _address(scope))
+
+    def _landing(self) -> Landing:
+        loop = asyncio.get_running_loop()
+        if self._land is None or self._land.loop is not loop:
+            self._land = Landing(loop)
+        return self._land
 
     def _admit(
         self, operation: Ingest, headers: dict[str, str], query: list[tuple[str, str]], body: bytes, caller: Identity
@@ -198,26 +238,6 @@ class Front:
             await send({"type": "websocket.close", "code": 1008, "reason": error.message[:120]})
             return
         await self.hub.run_socket(client, caller, receive, send)
-
-
-async def landed(waiting: "Future[Any]") -> Any:
-    """The result of a future that another thread resolves. A client that leaves does not cancel what was accepted."""
-    if waiting.done():
-        return waiting.result()
-    loop = asyncio.get_running_loop()
-    arrived = loop.create_future()
-
-    def tell(_: "Future[Any]") -> None:
-        loop.call_soon_threadsafe(_settle, arrived)
-
-    waiting.add_done_callback(tell)
-    await arrived
-    return waiting.result()
-
-
-def _settle(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 def _headers(scope: Scope) -> dict[str, str]:

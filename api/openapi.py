@@ -33,6 +33,7 @@ ERROR_SCHEMA: Mapping[str, Any] = {
                 },
             ],
         },
+        "rate_limit": {"type": "object", "description": "with 429: limit, remaining, reset_time, window_seconds"},
         "error": {
             "type": "object",
             "required": ["code", "message", "details", "timestamp", "trace_id", "documentation_url"],
@@ -157,7 +158,7 @@ def _body(operation: Declared, schemas: dict[str, Any]) -> dict[str, Any] | None
         entry: dict[str, Any] = {"schema": _schema(operation.body, schemas, "validation")}
         if operation.body_example is not None:
             entry["examples"] = {"document": {"value": operation.body_example}}
-        return {"required": True, "content": {operation.body_media: entry}}
+        return {"required": not operation.optional, "content": {operation.body_media: entry}}
     return None
 
 

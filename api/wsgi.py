@@ -5,18 +5,22 @@ import logging
 import random
 import re
 import time
+from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 import flask
 import orjson
 from flask_compress import Compress
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoSuchPath
-from werkzeug.routing import Map, RequestRedirect
+from werkzeug.http import parse_accept_header
+from werkzeug.routing import Map
 
 from api import errors
 from api.contract import Answer, Context, Declared, Ingest, Operation, media_type, unpacked
-from plant.errors import PlantError
+from plant.errors import PlantError, Unavailable
 from services.access import Identity
 
 log = logging.getLogger("voltdeck.access")
@@ -46,11 +50,12 @@ def trace_id(asked: str | None) -> str:
 
 
 def cors(context: Context, origin: str) -> list[tuple[str, str]]:
-    """The headers that let a page of another origin read the answer: all origins in development, CORS_ORIGINS else."""
+    """The headers that let a page of another origin read the answer: CORS_ORIGINS (`*` = all, without their cookies), or all of them in
+    development when there is no list."""
     allowed = context.config.cors_origins
     if origin in allowed:
         return [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), ("Access-Control-Allow-Credentials", "true"), _EXPOSED]
-    if not allowed and context.config.app_env == "development":
+    if "*" in allowed or (not allowed and context.config.app_env == "development"):
         return [("Access-Control-Allow-Origin", "*"), _EXPOSED]
     return []
 
@@ -61,7 +66,7 @@ _EXPOSED = ("Access-Control-Expose-Headers", "X-Trace-Id, X-RateLimit-Limit, X-R
 def receive(app: flask.Flask, context: Context) -> None:
     """First of all hooks, before the guard: trace id and clock of the request, unknown paths, preflights, the JSON face of `/`."""
     app.config["MAX_CONTENT_LENGTH"] = context.config.max_body_mb << 20
-    known: list[Map] = []
+    known = _Known(app)
     face = next(op for op in context.operations if op.path == "/")
     assert isinstance(face, Operation)
 
@@ -70,11 +75,12 @@ def receive(app: flask.Flask, context: Context) -> None:
         request = flask.request
         flask.g.trace_id = trace_id(request.headers.get("X-Trace-Id"))
         flask.g.started = time.perf_counter()
+        if request.headers.get("Transfer-Encoding"):  # a body of unknown length, which the server ends
+            request.environ["wsgi.input_terminated"] = True
         rule = request.url_rule
-        if rule is None or (rule.rule == CATCH_ALL and RESERVED.match(request.path)):
-            if not known:
-                known.append(Map([r.empty() for r in app.url_map.iter_rules() if r.rule != CATCH_ALL]))
-            _check_path(known[0], request.path, request.method)
+        if rule is None or (rule.rule == CATCH_ALL and RESERVED.match(f"/{request.path.lstrip('/')}")):
+            known.check(request.path, request.method)
+            return _without_slashes(request)
         if request.method == "OPTIONS" and request.headers.get("Access-Control-Request-Method"):
             asked = request.headers.get("Access-Control-Request-Headers", "")
             return (
@@ -86,12 +92,17 @@ def receive(app: flask.Flask, context: Context) -> None:
                     "Access-Control-Max-Age": "600",
                 },
             )
-        if request.path == "/" and request.method in ("GET", "HEAD") and "text/html" not in request.headers.get("Accept", ""):
+        if request.path == "/" and request.method in ("GET", "HEAD") and not wants_page(request.headers.get("Accept", "")):
             return respond(face.call(context, None))
         return None
 
     @app.after_request
     def close_request(response: flask.Response) -> flask.Response:
+        request = flask.request
+        if request.method == "OPTIONS" and response.status_code == 200:
+            response = _allowed(known.methods(request.path))
+        elif response.status_code == 404 and response.mimetype == "text/html" and not wants_page(request.headers.get("Accept", "")):
+            response = _refuse(context, errors.PathNotFound(request.path))  # the dashboard's page is for browsers
         return _dress(context, response)
 
     app.register_error_handler(PlantError, lambda error: _refuse(context, error))
@@ -113,8 +124,9 @@ def mount(app: flask.Flask, context: Context) -> None:
             raise taken.error(context.clock())
 
     for operation in context.operations:
-        if not operation.native:
-            app.add_url_rule(operation.flask_rule, endpoint=operation.name, view_func=_view(context, operation), methods=[operation.method])
+        if operation.path != "/":
+            view = _elsewhere(operation) if operation.native else _view(context, operation)
+            app.add_url_rule(operation.flask_rule, endpoint=operation.name, view_func=view, methods=[operation.method])
     app.config.update(COMPRESS_MIMETYPES=_COMPRESSED, COMPRESS_ALGORITHM=["br", "gzip"], COMPRESS_BR_LEVEL=4, COMPRESS_LEVEL=1)
     Compress(app)
 
@@ -141,6 +153,64 @@ def _view(context: Context, operation: Declared) -> Any:
     return view
 
 
+def _elsewhere(operation: Declared) -> Any:
+    """Stands for an operation that the event loop answers, so that routing, preflights and other methods know its path."""
+
+    def view(**_path: str) -> flask.Response:
+        if flask.request.method != operation.method:  # HEAD
+            raise errors.MethodRefused(flask.request.method, flask.request.path, [operation.method, "OPTIONS"])
+        raise Unavailable("This is answered by the ASGI server; start app:asgi")
+
+    view.__name__ = operation.name
+    view.permission = operation.access  # type: ignore[attr-defined]
+    return view
+
+
+class _Known:
+    """What is there without the dashboard's catch-all, which would claim every path."""
+
+    def __init__(self, app: flask.Flask) -> None:
+        self._app = app
+
+    @cached_property
+    def _map(self) -> Map:
+        return Map([rule.empty() for rule in self._app.url_map.iter_rules() if rule.rule != CATCH_ALL])
+
+    def check(self, path: str, method: str) -> None:
+        """Raises the 404 or 405 that holds without the catch-all; a path with slashes too many is taken for the one without."""
+        self._map.bind("localhost").match(_slim(path), method)
+
+    def methods(self, path: str) -> list[str]:
+        """The methods this path answers; those of the dashboard's pages when it is none of ours."""
+        return sorted(self._map.bind("localhost").allowed_methods(path)) or ["GET", "HEAD", "OPTIONS"]
+
+
+def _slim(path: str) -> str:
+    return "/" + re.sub(r"/{2,}", "/", path).strip("/")
+
+
+def _without_slashes(request: flask.Request) -> flask.Response:
+    """To the path without its slashes too many, with method, body and query (308), as the documents' own servers did."""
+    query = request.query_string.decode("latin-1")
+    target = quote(_slim(request.path)) + (f"?{query}" if query else "")
+    return flask.Response(status=308, headers={"Location": target}, content_type="text/plain")
+
+
+def _allowed(methods: list[str]) -> flask.Response:
+    response = flask.Response(status=204, headers={"Allow": ", ".join(methods)})
+    del response.headers["Content-Type"]
+    return response
+
+
+def wants_page(accept: str) -> bool:
+    """Whether an Accept header names `text/html`, and not to refuse it.
+
+    >>> wants_page("text/html,*/*;q=0.8"), wants_page("*/*"), wants_page("text/html;q=0"), wants_page("")
+    (True, False, False, False)
+    """
+    return any(kind.lower() == "text/html" and quality > 0 for kind, quality in parse_accept_header(accept, MIMEAccept))
+
+
 def respond(answer: Any) -> flask.Response:
     """A Flask response of an operation's answer."""
     if not isinstance(answer, Answer):
@@ -159,14 +229,6 @@ def who() -> Identity:
 
 def _caller() -> str:
     return who().username or flask.request.remote_addr or "unknown"
-
-
-def _check_path(known: Map, path: str, method: str) -> None:
-    """Raises the 404 or 405 that holds without the dashboard's catch-all."""
-    try:
-        known.bind("localhost").match(path, method)
-    except RequestRedirect:
-        return
 
 
 def _refuse(context: Context, error: PlantError) -> flask.Response:

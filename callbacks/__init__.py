@@ -24,6 +24,6 @@ def mount(server: flask.Flask, store: Store, config: Config, pages: Iterable[Pag
     export.register(server, book, shared, config.site_tz)
     app = create(server, config, book)
     scope.wire(app, store, config, book)
-    panels.wire(app, book, shared)
+    panels.wire(app, book, shared, config.site_tz)
     session.wire(app)
     return app

@@ -1,15 +1,15 @@
 """The URL is the view: it says which page, and its query is the Scope."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import flask
 from dash import Dash, Input, Output, State, no_update
 
-from dashboard import shell
+from dashboard import door, shell
 from dashboard.book import Book
 from dashboard.scope import read
 from datastore.store import Store
+from plant.errors import Unavailable
 from services.config import Config
 
 
@@ -29,9 +29,9 @@ def wire(app: Dash, store: Store, config: Config, book: Book) -> None:
         Input("again", "data"),
         State("shown", "data"),
     )
-    def show(path: str | None, search: str | None, again: Any, shown: Mapping[str, Any] | None) -> tuple[Any, ...]:
-        path = (path or "/").rstrip("/") or "/"
-        scope, bad = read(search or "", config.site_tz)
+    def show(pathname: Any, search: Any, again: Any, shown: Any) -> tuple[Any, ...]:
+        path = door.text(pathname, "pathname").rstrip("/") or "/"
+        scope, bad = read(door.text(search, "search"), config.site_tz)
         page, now = book.pages.get(path), store.clock()
         me = flask.g.get("identity")
         frame = (
@@ -39,22 +39,17 @@ def wire(app: Dash, store: Store, config: Config, book: Book) -> None:
             shell.header(config.site_name, path, scope, now, getattr(me, "username", ""), may_login=True),
             shell.note(bad, scope),
         )
-        state = {"query": scope.query(), "zone": scope.zone, "path": path, "theme": scope.theme, "lang": scope.lang}
+        state = {"query": scope.query(), "path": path, "theme": scope.theme, "lang": scope.lang}
         if page is None:
             return *frame, [], shell.missing(path, scope), state, None
         laid_out = {"path": path, "lang": scope.lang, "again": again}
         try:
-            is_new_plant = not store.records.devices()
-            head = shell.page_head(page, scope, store)
-        except Exception:  # the store is down: the panels say so, each in its card
-            is_new_plant, head = False, shell.page_head(page, scope, None)
-        if is_new_plant:
-            return (
-                *frame,
-                head,
-                [shell.welcome(flask.request.host_url.rstrip("/"), scope, now, config.auth_mode == "protected")],
-                state,
-                None,
-            )
+            kind = shell.lacks(page, store)
+            head = shell.page_head(page, scope, store if kind is None else None)
+        except Unavailable:  # the panels say so, each in its card
+            kind, head = None, shell.page_head(page, scope, None)
+        if kind is not None:
+            origin = flask.request.host_url.rstrip("/")
+            return *frame, head, [shell.guide(kind, origin, scope, store, config.auth_mode == "protected")], state, None
         content = no_update if laid_out == shown else shell.content(page, scope)
         return *frame, head, content, state, laid_out

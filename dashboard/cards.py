@@ -81,10 +81,11 @@ def skeleton(panel: Panel) -> html.Div:
     return html.Div(className="vd-skeleton", style={"height": f"{panel.height}px"}, **{"aria-hidden": "true"})
 
 
-def empty(panel: Panel, scope: Scope) -> html.Div:
-    """Nothing to show in this window: said honestly."""
+def empty(panel: Panel, scope: Scope, kept: tuple[str, str] | None = None) -> html.Div:
+    """Nothing to show in this window: said honestly; `kept` is a sentence and a link to where there is something."""
+    link = html.A(kept[0], href=kept[1], **{"data-nav": "1"}) if kept else None
     return html.Div(
-        [icon("inbox"), html.P(word("panel.empty", scope.lang))],
+        [icon("inbox"), html.P(word("panel.empty", scope.lang)), link],
         className="vd-state",
         style={"minHeight": f"{min(panel.height, 240)}px"},
         role="status",

@@ -2,7 +2,7 @@
 
 import math
 
-DASH = "–"
+DASH = "—"
 MINUS = "−"
 
 

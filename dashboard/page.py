@@ -79,7 +79,8 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One path. `icon` is a bootstrap-icons name, `order` its place in the navigation."""
+    """One path. `icon` is a bootstrap-icons name, `order` its place in the navigation. `kind` is what the page is about: without a device
+    of this kind it says how one comes in."""
 
     path: str
     title: str
@@ -88,3 +89,4 @@ class Page:
     panels: tuple[Panel, ...]
     controls: tuple[Control, ...] = ()
     note: str = ""
+    kind: str = ""

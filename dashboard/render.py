@@ -57,7 +57,7 @@ def body(panel: Panel, shared: Shared, scope: Scope, version: str = "") -> Any:
     try:
         table = shared.table(panel, scope, version)
         if table.is_empty and not panel.draws_empty:
-            return cards.empty(panel, scope)
+            return cards.empty(panel, scope, table.more.get("kept"))
         drawn = panel.draw(table, scope)
         return cards.filled(panel, scope, table, _component(panel, drawn, scope, shared.now()))
     except Exception as problem:  # one broken panel must not take the page with it

@@ -1,17 +1,16 @@
 """The frame around every page: navigation, page head, grid of cards, and what stands there when there is no page or no plant."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import dash_bootstrap_components as dbc
 from dash import dcc, html
 
 from dashboard.bell import PANELS, alarm_frame, alarm_table
 from dashboard.cards import card, icon
+from dashboard.controls import control
+from dashboard.guide import guide, lacks
 from dashboard.header import header
-from dashboard.page import Control, Page, Scope
+from dashboard.page import Page, Scope
 from dashboard.words import word
 from datastore.store import Store
 
@@ -21,19 +20,15 @@ __all__ = [
     "alarm_table",
     "content",
     "control",
+    "guide",
     "header",
+    "lacks",
     "missing",
     "nav",
     "note",
     "page_head",
     "skeleton",
-    "welcome",
 ]
-
-CHOICE_LABELS = ("select_all", "deselect_all", "selected_count", "search", "clear_search", "clear_selection", "no_options_found")
-ALL = "*"
-"""The value of "all" in a select: an empty one would show as blank."""
-
 
 def skeleton() -> html.Div:
     """The layout before the first answer: places, no content. The URL fills them."""
@@ -94,58 +89,13 @@ def nav(pages: Sequence[Page], path: str, scope: Scope) -> list[Any]:
 def page_head(page: Page, scope: Scope, store: Store | None) -> list[Any]:
     """The page's name and its controls (none without a store to ask)."""
     note = html.P(word(page.note, scope.lang)) if page.note else None
-    controls = [control(c, scope, store) for c in page.controls] if store is not None else []
+    controls = [control(c, scope, store, page.path) for c in page.controls] if store is not None else []
     return [html.Div([html.H1(word(page.title, scope.lang)), note]), html.Div(controls, className="vd-controls") if controls else None]
 
 
 def content(page: Page, scope: Scope) -> list[Any]:
     """The empty cards of a page; each is filled by its own callback."""
     return [card(panel, scope) for panel in page.panels]
-
-
-def control(shown: Control, scope: Scope, store: Store) -> html.Label:
-    """A choice that sets one field of the scope."""
-    lang = scope.lang
-    options = [{"value": value, "label": word(label, lang)} for value, label in shown.options(store, scope)]
-    value = getattr(scope, shown.field)
-    text = "" if value is None else str(value)
-    key = {"type": "control", "id": shown.field}
-    if shown.many:
-        labels = {name: word(f"choice.{name}", lang) for name in CHOICE_LABELS}
-        field: Any = dcc.Dropdown(
-            options,
-            text.split(",") if text else [],
-            multi=True,
-            id={**key, "type": "controls"},
-            className="vd-dropdown",
-            labels=labels,
-            placeholder=word(shown.all_, lang),
-        )
-    else:
-        everything = [{"value": ALL, "label": word(shown.all_, lang)}] if shown.all_ else []
-        field = dbc.Select(id=key, options=[*everything, *options], value=text or ALL, size="sm")
-    return html.Label([html.Span(word(shown.title, lang)), field], className="vd-control vd-many" if shown.many else "vd-control")
-
-
-def welcome(origin: str, scope: Scope, now: int, needs_token: bool = False) -> html.Section:
-    """What an empty plant shows instead of empty charts: how the first reading gets in."""
-    at = datetime.fromtimestamp(now // 1000, ZoneInfo(scope.zone)).isoformat()
-    body = f'[{{"device_id": "bess01", "kind": "bess", "timestamp": "{at}",\n        "values": {{"soc": 55.2, "power": 120}}}}]'
-    token = " -H 'Authorization: Bearer <token>'" if needs_token else ""
-    send = f"curl -X POST {origin}/api/v1/readings{token} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
-    return html.Section(
-        [
-            icon("broadcast-pin"),
-            html.H2(word("empty.title", scope.lang)),
-            html.P(word("empty.lead", scope.lang)),
-            html.Pre(html.Code(send)),
-            html.P(word("empty.demo", scope.lang)),
-            html.Pre(html.Code("python app.py demo")),
-        ],
-        className="vd-card vd-welcome",
-        style={"--span": 12},
-        **{"data-welcome": "1"},
-    )
 
 
 def note(bad: Sequence[str], scope: Scope) -> html.Div | None:

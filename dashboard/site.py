@@ -1,14 +1,17 @@
 """The Dash app as it is served: one HTML page with our theme, a Content-Security-Policy, 404 for paths nobody claims."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import flask
+import plotly
 from dash import Dash
+from dash.fingerprint import build_fingerprint
 from markupsafe import escape
 
-from dashboard import theme
+from dashboard import door, packed, theme
 from dashboard.book import Book
 from dashboard.scope import Scope, read
 from dashboard.shell import skeleton
@@ -41,6 +44,12 @@ class Site(Dash):
 
     zone = "UTC"
 
+    def _config(self) -> dict[str, Any]:
+        """What the renderer is told: also where plotly.js is, under an address that browsers may keep."""
+        file = "package_data/plotly.min.js"
+        stamp = packed.mark(Path(plotly.__file__).parent / file)
+        return {**super()._config(), "plotlyjs_url": f"/_dash-component-suites/plotly/{build_fingerprint(file, plotly.__version__, stamp)}"}
+
     def interpolate_index(self, **parts: Any) -> str:
         scope = asked(self.zone)
         return INDEX.format(
@@ -59,9 +68,11 @@ def asked(zone: str) -> Scope:
     return read(flask.request.query_string.decode("utf-8", "replace"), zone)[0]
 
 
+@cache
 def vendored() -> str:
     """Links to the style sheets of others, which come before ours."""
-    return "\n".join(f'<link rel="stylesheet" href="/assets/vendor/{quote(name)}">' for name in VENDORED)
+    marks = {name: packed.mark(HERE / "assets" / "vendor" / name) for name in VENDORED}
+    return "\n".join(f'<link rel="stylesheet" href="/assets/vendor/{quote(name)}?m={marks[name]}">' for name in VENDORED)
 
 
 def policy(hashes: tuple[str, ...], embed_origins: tuple[str, ...]) -> str:
@@ -106,6 +117,8 @@ def create(server: flask.Flask, config: Config, book: Book) -> Site:
     )
     app.zone = config.site_tz
     app.layout = skeleton
+    packed.install(server)
+    door.install(server, app)
     index_endpoints = {rule.endpoint for rule in server.url_map.iter_rules() if rule.rule in ("/", "/<path:path>")}
 
     @server.after_request

@@ -54,7 +54,11 @@ OVERVIEW: Texts = {
     ),
     "panel.frequency": ("Grid frequency", "電網頻率", "Frecuencia de red"),
     "panel.soc": ("State of charge by rack", "各電池櫃電量", "Estado de carga por rack"),
-    "panel.soc.note": ("click a rack to open it", "點選電池櫃以開啟", "pulse un rack para abrirlo"),
+    "panel.soc.note": (
+        "frames mark outliers · click to open",
+        "外框標示離群 · 點選開啟",
+        "marco = atípico · pulse para abrir",
+    ),
     "panel.alarms": ("Alarms", "告警", "Alarmas"),
     "panel.topology": ("Topology", "系統拓撲", "Topología"),
     "tile.soc": ("State of charge", "電量狀態", "Estado de carga"),
@@ -137,9 +141,9 @@ BESS: Texts = {
     "panel.cells": ("Cell voltages", "電芯電壓", "Tensiones de celda"),
     "panel.temps": ("Cell temperatures", "電芯溫度", "Temperaturas de celda"),
     "panel.outliers": (
-        "rings mark outliers, robust |z| > 3.5",
-        "圓圈標示離群值,robust |z| > 3.5",
-        "los círculos marcan atípicos, |z| robusto > 3.5",
+        "frames mark outliers, robust |z| > 3.5",
+        "外框標示離群值,robust |z| > 3.5",
+        "los marcos señalan atípicos, |z| robusto > 3.5",
     ),
     "racks.metric": ("Metric", "項目", "Magnitud"),
     "racks.Mode": ("Mode", "模式", "Modo"),
@@ -207,6 +211,7 @@ OTHERS: Texts = {
     "extent.from": ("First reading", "最早讀值", "Primera lectura"),
     "extent.to": ("Last reading", "最新讀值", "Última lectura"),
     "extent.rows": ("Readings", "讀值數", "Lecturas"),
+    "extent.kept": ("Show the data from {first} to {last}", "顯示 {first} 至 {last} 的資料", "Ver los datos del {first} al {last}"),
     "extent.show": ("show all", "顯示全部", "ver todo"),
 }
 

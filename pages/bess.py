@@ -25,6 +25,7 @@ PAGE = Page(
     title="page.bess",
     order=20,
     icon="battery-full",
+    kind="bess",
     controls=(
         Control("unit", "control.unit", bess.unit_options),
         Control("rack", "control.rack", bess.rack_options, all_="all"),

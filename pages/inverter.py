@@ -13,6 +13,7 @@ PAGE = Page(
     title="page.inverter",
     order=40,
     icon="sun",
+    kind="inverter",
     controls=(Control("device", "control.device", inverter.options),),
     panels=(
         tiles_panel("inverter-tiles", "panel.inverters", inverter.tiles),

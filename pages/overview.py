@@ -9,7 +9,8 @@ from dashboard.figures.flow import flow
 from dashboard.figures.heat import heat
 from dashboard.figures.lines import lines
 from dashboard.figures.stack import stack
-from dashboard.loads import overview
+from dashboard.loads import keyfigures, overview
+from dashboard.loads import topology as nodes
 from dashboard.loads.rackmap import rack_map, rack_map_frame
 from dashboard.page import Page, Panel
 
@@ -19,7 +20,7 @@ PAGE = Page(
     order=10,
     icon="speedometer2",
     panels=(
-        tiles_panel("overview-tiles", "panel.tiles", overview.tiles),
+        tiles_panel("overview-tiles", "panel.tiles", keyfigures.tiles),
         Panel("overview-flow", "panel.flow", overview.flow_table, flow, overview.flow_frame, span=4, height=320, is_current=True),
         Panel(
             "overview-balance",
@@ -57,9 +58,9 @@ PAGE = Page(
         Panel(
             "overview-topology",
             "panel.topology",
-            overview.topology_table,
+            nodes.topology_table,
             topology,
-            overview.topology_frame,
+            nodes.topology_frame,
             span=6,
             height=240,
             is_current=True,

@@ -11,6 +11,7 @@ PAGE = Page(
     title="page.vehicles",
     order=70,
     icon="car-front",
+    kind="vehicle",
     controls=(Control("device", "VIN", vehicles.options),),
     panels=(
         Panel(

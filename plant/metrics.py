@@ -5,6 +5,7 @@ Names are the field names of the interface documents (CONTRACT §8). Stored sign
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from plant.errors import MetricNotFound
 
@@ -190,16 +191,19 @@ def metric(name: str, kind: str | None = None) -> Metric:
     return found
 
 
+@lru_cache(maxsize=256)
 def metrics_of(kind: str) -> tuple[Metric, ...]:
     """All metrics a device of this kind may report, in catalogue order."""
     return tuple(m for m in _METRICS if kind in m.kinds)
 
 
+@lru_cache(maxsize=256)
 def scalars_of(kind: str) -> tuple[str, ...]:
     """Names of the metrics of `kind` that are one number each (scalar, enum, bits), in catalogue order."""
     return tuple(m.name for m in metrics_of(kind) if not m.is_vector)
 
 
+@lru_cache(maxsize=256)
 def vectors_of(kind: str) -> tuple[str, ...]:
     """Names of the vector metrics of `kind`, in catalogue order."""
     return tuple(m.name for m in metrics_of(kind) if m.is_vector)

@@ -28,6 +28,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,3})?\Z", re.ASCII)
 _MANY_DIGITS = re.compile(r"([.,]\d{6})\d+")
 _LOST_PLUS = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)\Z", re.ASCII)
+_MIDNIGHT_24 = re.compile(r"(.{10}[T ])24(:00(?::00(?:\.0*)?)?(?:Z|[+-].*)?)\Z", re.ASCII)
+_LEAP_SECOND = re.compile(r"(.{10}[T ]\d\d:\d\d:)60(.*)\Z", re.ASCII)
 
 
 def parse(value: str | int | float, zone: tzinfo = UTC) -> int:
@@ -58,26 +60,31 @@ def _instant(moment: datetime, zone: tzinfo) -> int:
         if zone is UTC:
             return (moment - _NAIVE_EPOCH) // _MILLISECOND
         moment = moment.replace(tzinfo=zone)
-    return (moment - _EPOCH) // _MILLISECOND
+    at = (moment - _EPOCH) // _MILLISECOND
+    if not EARLIEST <= at <= LATEST:  # an offset at the ends of the calendar
+        raise ValueError("not a timestamp: it is outside the years 1 to 9999")
+    return at
 
 
 def _number(value: int | float) -> int:
     millis = value if not -SECONDS_END < value < SECONDS_END else value * 1000
     if not EARLIEST <= millis <= LATEST:  # also refuses NaN and the infinities
-        raise ValueError("not a timestamp: the number is outside the years 1 to 9999")
+        raise ValueError("not a timestamp: the number is outside the years 1 to 9999 as seconds and as milliseconds")
     return int(millis) if isinstance(millis, int) else round(millis)
 
 
 def _slow(text: str, zone: tzinfo) -> int:
-    """Forms that `fromisoformat` does not know: numbers, padding, more than six fractional digits, `24:00`, lower-case `z`, and an
-    offset whose `+` a query string turned into a blank."""
+    """Forms that `fromisoformat` does not know: numbers, padding, more than six fractional digits, `24:00`, a leap second (it is
+    the first one of the next minute, as in POSIX time), lower-case `z`, and an offset whose `+` a query string turned into a blank."""
     stripped = text.strip()
     if _NUMBER.match(stripped) and len(stripped) <= 40:
         return _number(float(stripped))
     plain = _LOST_PLUS.sub(r"\1+\2", _MANY_DIGITS.sub(r"\1", stripped)).replace("z", "Z")
     extra = timedelta()
-    if plain[10:16] in ("T24:00", " 24:00"):
-        plain, extra = f"{plain[:11]}00{plain[13:]}", timedelta(days=1)
+    if _MIDNIGHT_24.match(plain):
+        plain, extra = _MIDNIGHT_24.sub(r"\g<1>00\2", plain), timedelta(days=1)
+    elif _LEAP_SECOND.match(plain):
+        plain, extra = _LEAP_SECOND.sub(r"\g<1>59\2", plain), timedelta(seconds=1)
     if plain[:1].isdigit():
         try:
             return _instant(datetime.fromisoformat(plain) + extra, zone)

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from datastore.ports import Latest
@@ -25,8 +25,9 @@ from plant.analysis.alarms import (
     status_condition,
     watched,
 )
+from plant.analysis.peers import CHARGE, STRINGS, charge_condition, middle, string_conditions
 from plant.errors import Unavailable
-from plant.model import DAY, SECOND, Alarm, Device, Kind, Value
+from plant.model import DAY, MINUTE, SECOND, Alarm, Device, Kind, Value
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +37,40 @@ Key = tuple[str, str]
 EVERY_S = 1.0
 DEVICES_EVERY = 10 * SECOND
 ARCHIVED_AFTER = DAY
+PEERS_WITHIN, PEERS_DELAY = 5 * MINUTE, 10 * MINUTE
+"""Neighbours count while they spoke within that; charge drifts over days, so that a difference must last, coming and going."""
 MOVING = frozenset({Kind.VEHICLE, Kind.HOME})  # a parked car or a day's sum is not a device that fell silent
 _MOST_OPEN = 100_000
 _NONE: Mapping[str, Alarm] = {}
-_WORDS = (*MODULE_WORDS, *STATUS_WORDS)
+_WORDS = (*MODULE_WORDS, *STATUS_WORDS, STRINGS)
+
+
+@dataclass(slots=True)
+class Rhythm:
+    """How often a device really speaks. One that kept a shorter interval than it declares through all of a declared patience is held to
+    it: a store may hold a device's history by the minute while the device speaks every second."""
+
+    received: int = 0
+    since: int = 0
+    longest: int = 0
+    kept: int | None = None
+
+    def hear(self, received: int, patience: int) -> None:
+        """Note that the newest reading was received at `received` [epoch ms]; `patience` [ms] is the declared one."""
+        if received == self.received:
+            return
+        gap, self.received = received - self.received, received
+        if not self.since or gap > patience or gap < 0:
+            self.since, self.longest = received, 0
+            return
+        self.longest = max(self.longest, gap)
+        if received - self.since >= patience:
+            self.kept, self.since, self.longest = self.longest, received, 0
+
+    def patience(self, declared_s: float) -> int:
+        """After how many ms of silence the device counts as silent."""
+        declared = silence_limit(declared_s)
+        return declared if self.kept is None else min(declared, silence_limit(self.kept / SECOND))
 
 
 @dataclass(slots=True)
@@ -54,6 +85,7 @@ class _Watch:
     spoken: dict[str, frozenset[str]] = field(default_factory=dict)
     told: dict[str, Condition] = field(default_factory=dict)
     reports: dict[str, Timer] = field(default_factory=dict)
+    rhythm: Rhythm = field(default_factory=Rhythm)
     silent: bool = False
 
     @property
@@ -105,18 +137,30 @@ class AlarmWatch:
             self._open, self._resumed = _by_device(self._store.records.alarms(limit=_MOST_OPEN)), True
         latest = self._store.telemetry.latest()
         self._refresh_devices(latest.keys(), now)
+        among = self._middles(latest, now)
         changed: list[Alarm] = []
         for key, reading in latest.items():
             standing = self._open.get(key, _NONE)
             watch = self._watch(key, reading, standing, now)
             if watch is None:
                 continue
-            wanted = _conditions(watch, reading, now)
+            wanted = _conditions(watch, reading, now, among.get(watch.device.parent or ""))
             if wanted or standing:
                 changed += self._settle(key, watch.device, wanted, standing, now)
         for key in [key for key in self._open if key not in self._watches]:
             changed += self._settle(key, Device(*key), {}, self._open[key], now)
         return changed
+
+    def _middles(self, latest: Mapping[Key, Latest], now: int) -> dict[str, float]:
+        """Parent → middle state of charge of its racks that spoke lately."""
+        told: dict[str, list[float]] = {}
+        for key, device in self._devices.items():
+            if device.kind != Kind.RACK or not device.parent or key not in latest:
+                continue
+            value = latest[key].values.get(CHARGE.metric)
+            if isinstance(value, (int, float)) and latest[key].times[CHARGE.metric] > now - PEERS_WITHIN:
+                told.setdefault(device.parent, []).append(value)
+        return {parent: among for parent, values in told.items() if (among := middle(values)) is not None}
 
     def _refresh_devices(self, keys: Set[Key], now: int) -> None:
         """Read the registry again when a new device speaks, else every ten seconds."""
@@ -175,7 +219,7 @@ def _by_device(alarms: Iterable[Alarm]) -> dict[Key, dict[str, Alarm]]:
 
 def _ours(alarm: Alarm) -> bool:
     codes = {limit.code for rule in watched(alarm.kind) for limit in rule.limits}
-    return alarm.code == SILENT or alarm.metric in _WORDS or alarm.code in codes
+    return alarm.code in (SILENT, CHARGE.code) or alarm.metric in _WORDS or alarm.code in codes
 
 
 def _lfp(device: Device) -> bool:
@@ -191,23 +235,43 @@ def _resume(watch: _Watch, standing: Mapping[str, Alarm]) -> None:
             alarm = standing.get(limit.code)
             if alarm is not None and SEVERITIES[limit.severity] <= SEVERITIES[alarm.severity]:
                 watch.timers[limit] = Timer(True)
+    if CHARGE.code in standing:
+        watch.timers[CHARGE] = Timer(True)
     for code, alarm in standing.items():
         if alarm.metric in _WORDS:
             watch.reports[code] = Timer(True)
             watch.told[code] = Condition(code, alarm.severity, alarm.message, alarm.metric, alarm.value, alarm.limit)
 
 
-def _conditions(watch: _Watch, reading: Latest, now: int) -> dict[str, Condition]:
-    """Everything that is true of this device now, by code."""
-    silence = now - (reading.received or reading.at)
-    patience = silence_limit(watch.device.interval_s)
+def _conditions(watch: _Watch, reading: Latest, now: int, among: float | None) -> dict[str, Condition]:
+    """Everything that is true of this device now, by code; `among` is the middle state of charge of its like, if it has enough of them."""
+    received = reading.received or reading.at
+    watch.rhythm.hear(received, silence_limit(watch.device.interval_s))
+    silence, patience = now - received, watch.rhythm.patience(watch.device.interval_s)
     watch.silent = silence > patience and watch.device.kind not in MOVING
     found: dict[str, Condition] = {}
     if watch.silent:
         found[SILENT] = silence_condition(watch.who, silence, patience)
     _judge_limits(watch, reading, now, found)
+    _judge_charge(watch, reading, now, among, found)
     _judge_words(watch, reading, now, found)
     return found
+
+
+def _judge_charge(watch: _Watch, reading: Latest, now: int, among: float | None, found: dict[str, Condition]) -> None:
+    """Add the distance of a rack's state of charge from its neighbours', when that has lasted."""
+    value = reading.values.get(CHARGE.metric)
+    if watch.device.kind != Kind.RACK or among is None or not isinstance(value, (int, float)):
+        return
+    before = watch.timers.get(CHARGE, IDLE)
+    wanted = None if watch.silent else CHARGE.wanted(abs(value - among))
+    timer = advance(before, wanted, now, on_delay=PEERS_DELAY, off_delay=PEERS_DELAY)
+    if timer == IDLE:
+        watch.timers.pop(CHARGE, None)
+    else:
+        watch.timers[CHARGE] = timer
+    if timer.active:
+        found[CHARGE.code] = charge_condition(value, among, watch.who)
 
 
 def _judge_limits(watch: _Watch, reading: Latest, now: int, found: dict[str, Condition]) -> None:
@@ -250,15 +314,28 @@ def _judge_words(watch: _Watch, reading: Latest, now: int, found: dict[str, Cond
 
 
 def _hear(watch: _Watch, metric: str, words: Value) -> None:
+    meanings = _meanings(watch.device, metric)
+    said: list[Condition] | None
     if isinstance(words, (int, float)):
-        condition = status_condition(metric, words, watch.who)
+        condition = status_condition(metric, words, watch.who, meanings)
         said = [condition] if condition else []
+    elif metric == STRINGS:
+        said = string_conditions(words, watch.who)
     else:
-        said = module_conditions(metric, words, watch.who)
+        said = module_conditions(metric, words, watch.who, meanings)
+    if said is None:
+        return  # too dark to tell strings apart: what was true stays true
     watch.spoken[metric] = frozenset(condition.code for condition in said)
     for condition in said:
         watch.told[condition.code] = condition
         watch.reports.setdefault(condition.code, IDLE)
+
+
+def _meanings(device: Device, metric: str) -> Sequence[str]:
+    """What the bits of this word mean on this device, lowest first: `info["words"][metric]`; empty when nobody said so."""
+    words = device.info.get("words")
+    said = words.get(metric) if isinstance(words, Mapping) else None
+    return [str(text) for text in said] if isinstance(said, (list, tuple)) else ()
 
 
 def _raised(device: Device, condition: Condition, now: int) -> Alarm:

@@ -1,7 +1,8 @@
 """Every setting once: name, default, what it is for. `app.py` reads the environment; everything else gets a `Config`."""
 
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -52,6 +53,11 @@ SETTINGS: tuple[Setting, ...] = (
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
 
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.*:_\[\]-]+\Z")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_MADE_UP = ("your-", "change", "secret", "default", "example", "dev-")
+"""How the placeholders of examples begin."""
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -94,6 +100,73 @@ class Config:
         """What is in force, for people: secrets hidden."""
         hidden = {"secret_key", "jwt_secret_key", "admin_password"}
         return {f.name: "(hidden)" if f.name in hidden else str(getattr(self, f.name)) for f in fields(self)}
+
+
+SHORT_PASSWORD = 8
+
+
+def doubts(env: Mapping[str, str], dotenv: Collection[str] = ()) -> list[str]:
+    """What is odd about the settings given, one line each: names that look like ours or stand in `.env` (`dotenv`) and are none, and
+    settings that contradict each other. Nothing of it stops the start; `Config.from_env` raises on what does. Secrets are not shown.
+
+    >>> doubts({"RATELIMIT": "5", "PATH": "/bin"})
+    ['RATELIMIT is not a setting; did you mean RATE_LIMIT?']
+    """
+    known = {name for setting in SETTINGS for name in (setting.name, *setting.aliases)}
+    found = []
+    for name in sorted({*env, *dotenv} - known):
+        like = _like(name, known)
+        if like or name in dotenv:
+            found.append(f"{name} is not a setting" + (f"; did you mean {like}?" if like else ": it stands in .env and nothing reads it"))
+    return found + _contradictions(_Reader(env))
+
+
+def _like(name: str, known: Collection[str]) -> str | None:
+    """The setting this name was probably meant to be. Short names must be the same but for case and underscores: HOME is not HOST."""
+    plain = _plain(name)
+    near = [(_distance(plain, _plain(other)), other) for other in known]
+    distance, other = min(near)
+    return other if distance == 0 or (distance <= 2 and len(plain) >= 8) else None
+
+
+def _plain(name: str) -> str:
+    return name.upper().replace("_", "").replace("-", "")
+
+
+def _distance(a: str, b: str) -> int:
+    """Levenshtein's: letters to insert, drop or change; 3 stands for more when the lengths alone say so."""
+    if abs(len(a) - len(b)) > 2:
+        return 3
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        last, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            last, row[j] = row[j], min(last + (x != y), row[j] + 1, row[j - 1] + 1)
+    return row[-1]
+
+
+def _contradictions(reader: "_Reader") -> list[str]:
+    found = []
+    for setting in SETTINGS:
+        given = {name: value for name in (setting.name, *setting.aliases) if (value := reader.env.get(name, "").strip())}
+        if len(set(given.values())) > 1:
+            winner, *losers = given
+            found.append(f"{winner} and {', '.join(losers)} say different things; {winner} is in force")
+    if reader.flag("ALLOW_OPEN", False) and (reader.text("AUTH_MODE") == "protected" or reader.text("APP_ENV") != "development"):
+        found.append("ALLOW_OPEN=1 has no effect: AUTH_MODE or APP_ENV asks for a login")
+    if reader.text("CORS_ORIGINS") and "*" in reader.names("CORS_ORIGINS") and len(reader.names("CORS_ORIGINS")) > 1:
+        found.append("CORS_ORIGINS names * and others; * lets every origin read")
+    if 0 < len(reader.text("ADMIN_PASSWORD")) < SHORT_PASSWORD:
+        found.append(f"ADMIN_PASSWORD is shorter than {SHORT_PASSWORD} characters")
+    if reader.text("SECRET_KEY") and reader.text("SECRET_KEY") == reader.text("JWT_SECRET_KEY"):
+        found.append("SECRET_KEY and JWT_SECRET_KEY are the same; who learns one has both")
+    if _count(reader.text("RATE_LIMIT")) > _count(reader.text("RATE_LIMIT_INGEST")) > 0:
+        found.append("RATE_LIMIT is larger than RATE_LIMIT_INGEST, which is meant for devices that send all the time")
+    return found
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isdigit() else 0
 
 
 class _Reader:
@@ -146,6 +219,13 @@ class _Reader:
     def names(self, name: str) -> tuple[str, ...]:
         return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
 
+    def origins(self, name: str) -> tuple[str, ...]:
+        found = self.names(name)
+        for origin in found:
+            if origin != "*" and not _ORIGIN.match(origin):
+                raise SettingError(f"{name}: {origin!r} is not an origin such as https://hmi.example (scheme and host, no path)")
+        return found
+
     def config(self) -> Config:
         zone = self.text("SITE_TZ")
         try:
@@ -165,10 +245,10 @@ class _Reader:
             auth_mode=auth_mode,
             secret_key=self._secret("SECRET_KEY", app_env, data_dir),
             jwt_secret_key=self._secret("JWT_SECRET_KEY", app_env, data_dir),
-            admin_password=self.text("ADMIN_PASSWORD"),
+            admin_password=self._admin_password(app_env),
             access_minutes=self.number("ACCESS_TOKEN_EXPIRE_MINUTES", 1, 1440),
             refresh_days=self.number("REFRESH_TOKEN_EXPIRE_DAYS", 1, 365),
-            site_id=self.text("SITE_ID"),
+            site_id=self._site_id(),
             site_name=self.text("SITE_NAME"),
             site_tz=zone,
             site_latitude=self.degrees("SITE_LATITUDE", 90),
@@ -177,8 +257,8 @@ class _Reader:
             rate_limit=self.number("RATE_LIMIT", 0, 10**9),
             rate_limit_ingest=self.number("RATE_LIMIT_INGEST", 0, 10**9),
             max_body_mb=self.number("MAX_BODY_MB", 1, 1024),
-            cors_origins=self.names("CORS_ORIGINS"),
-            embed_origins=self.names("EMBED_ORIGINS"),
+            cors_origins=self.origins("CORS_ORIGINS"),
+            embed_origins=self.origins("EMBED_ORIGINS"),
             log_level=self.choice("LOG_LEVEL", ("debug", "info", "warning", "error")),
             seal_after_hours=self.number("SEAL_AFTER_HOURS", 1, 24 * 365),
             demo_days=self.number("DEMO_DAYS", 1, 400),
@@ -195,6 +275,18 @@ class _Reader:
             return asked
         return "open" if app_env == "development" and may_open else "protected"
 
+    def _site_id(self) -> str:
+        value = self.text("SITE_ID")
+        if not _ID.match(value):
+            raise SettingError(f"SITE_ID={value!r} is not an id: up to 64 letters, digits or . _ -, beginning with a letter or digit")
+        return value
+
+    def _admin_password(self, app_env: str) -> str:
+        value = self.text("ADMIN_PASSWORD")
+        if value and app_env == "production" and len(value) < SHORT_PASSWORD:
+            raise SettingError(f"ADMIN_PASSWORD must have at least {SHORT_PASSWORD} characters with APP_ENV=production")
+        return value
+
     def _data_dir(self) -> Path:
         folder = Path(self.text("DATA_DIR"))
         try:
@@ -208,7 +300,7 @@ class _Reader:
 
     def _secret(self, name: str, app_env: str, data_dir: Path) -> str:
         value = self.text(name)
-        if app_env == "production" and (len(value) < 32 or value.startswith("your-")):
+        if app_env == "production" and (len(value) < 32 or len(set(value)) < 8 or value.lower().startswith(_MADE_UP)):
             raise SettingError(f"{name} must be set to at least 32 random characters with APP_ENV=production")
         if value:
             return value

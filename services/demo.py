@@ -1,9 +1,7 @@
 """The demo plant in a store: a month of history once, then one second after another. Everything it writes is marked simulated."""
 
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing
 from typing import Any
 
 from datastore.ports import Columns
@@ -11,8 +9,9 @@ from datastore.store import Store
 from plant.model import DAY, MINUTE, Window
 from plant.simulation import Plant, State
 from services.config import Config
+from services.demo_apart import Done, history
 from services.demo_devices import award, design_of, devices
-from services.demo_history import Part, slices, unknown
+from services.demo_history import Part, unknown
 from services.demo_live import AHEAD, STATE, LivePlant, keep
 
 __all__ = ["LivePlant", "fill", "is_filled"]
@@ -52,53 +51,37 @@ def fill(store: Store, config: Config, clock: Callable[[], int], progress: Progr
         records.put_setting(FILL, kept)
     state, until = State.from_json(kept["state"]), int(kept["until"])
     start = int(state.born * 1000)
-    say((state.at * 1000 - start) / (until - start), "simulating the plant")
-    for piece in slices(plant, state, until, until, config.site_id, told=state.at > state.born):
-        parts = ahead(piece.parts)
-        load(store, unknown(store, parts) if resumed else parts)
-        resumed = False
-        state = piece.after
-        records.put_setting(FILL, {"until": until, "done": False, "state": state.to_json()})
-        say((piece.until - start) / (until - start), f"{(piece.until - start) / DAY:.0f} of {config.demo_days} days")
+    say((state.at * 1000 - start) / (until - start), f"simulating {config.demo_days} days of {len(devices(design, config))} devices")
+    with closing(history(design, state, until, config.site_id, told=state.at > state.born)) as told:
+        while (piece := _load_slice(store, told, resumed)) is not None:
+            resumed, state = False, piece.after
+            records.put_setting(FILL, {"until": until, "done": False, "state": state.to_json()})
+            say((piece.until - start) / (until - start), f"{(piece.until - start) / DAY:.0f} of {config.demo_days} days of history stored")
     records.put_setting(FILL, {"until": until, "done": True, "state": state.to_json()})
     records.put_setting(STATE, keep(state, settled=True))
     return True
 
 
-def ahead(parts: Iterable[Part], depth: int = 6) -> Iterator[Part]:
-    """The same parts, made on another thread up to `depth` ahead: simulating and compressing both leave the interpreter lock."""
-    made: queue.Queue[Part | Exception | None] = queue.Queue(depth)
-    given_up = threading.Event()
+def _load_slice(store: Store, told: Iterator[Part | Done], resumed: bool) -> Done | None:
+    """Store the parts of the next slice; returns its end, None when there is no further slice."""
+    end: list[Done] = []
 
-    def make() -> None:
-        try:
-            for part in parts:
-                made.put(part)
-                if given_up.is_set():
-                    return
-            made.put(None)
-        except Exception as error:  # carried over to the thread that waits for the parts
-            made.put(error)
+    def parts() -> Iterator[Part]:
+        for message in told:
+            if isinstance(message, Done):
+                end.append(message)
+                return
+            yield message
 
-    thread = threading.Thread(target=make, name="demo-simulation", daemon=True)
-    thread.start()
-    try:
-        while (part := made.get()) is not None:
-            if isinstance(part, Exception):
-                raise part
-            yield part
-    finally:
-        given_up.set()
-        while thread.is_alive():  # a full queue must not hold the maker
-            with suppress(queue.Empty):
-                made.get(timeout=0.05)
+    load(store, unknown(store, parts()) if resumed else parts())
+    return end[0] if end else None
 
 
 def load(store: Store, parts: Iterable[Part]) -> None:
     """Take the bulk road, with few commits where the store offers it."""
     many: Callable[[Iterable[tuple[str, str, Columns]]], int] | None = getattr(store.telemetry, "load_many", None)
     if many is not None:
-        many(parts)
+        many((part.device, part.kind, part.whole()) for part in parts)
         return
-    for device, kind, columns in parts:
-        store.telemetry.load(device, kind, columns)
+    for part in parts:
+        store.telemetry.load(part.device, part.kind, part.whole())

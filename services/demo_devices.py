@@ -9,6 +9,9 @@ from plant.simulation.measure import METER_PHASE_V
 from plant.simulation.pv import PEAK, RATED, STRINGS, TRACKERS
 from services.config import Config
 
+WORDS = {"battery_warning": ["cell voltages far apart", "warmer than the other batteries of its rack", "cell temperature high"]}
+WORDS |= {"battery_alarm": WORDS["battery_warning"]}
+"""What the bits of the racks' words mean, lowest first."""
 METERS = (("meter01", "Connection point"), ("meter02", "PV feeder"), ("meter-aux", "Auxiliary feeder"))
 
 
@@ -54,7 +57,7 @@ def devices(design: Design, config: Config) -> list[Device]:
         u, r = divmod(k, design.racks)
         rating = {"capacity_kwh": rack_kwh, "capacity_ah": rack_ah, "power_kw": rack_kw, "voltage_v": rack_v}
         parts = {"modules": design.modules, "cells_per_module": design.cells_per_module, "cells": design.cells, "sensors": design.sensors}
-        found.append(make(rack, Kind.RACK, f"BESS {u + 1:02d} rack {r + 1:02d}", ids["bess"][u], rating, chemistry="LFP", **parts))
+        found.append(make(rack, Kind.RACK, f"BESS {u + 1:02d} rack {r + 1:02d}", ids["bess"][u], rating, chemistry="LFP", words=WORDS, **parts))
     for i, inverter in enumerate(ids["inverter"]):
         rating = {"power_kw": RATED, "peak_power_kw": PEAK}
         found.append(make(inverter, Kind.INVERTER, f"Inverter {i + 1:02d}", site, rating, mppt=TRACKERS, strings=STRINGS))

@@ -1,7 +1,7 @@
 """The demo plant's past, a slice of at most one UTC day at a time, device by device, in the form the bulk road takes."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,8 +16,33 @@ FINE = DAY
 """Age [ms] up to which vectors are kept by the minute; older ones hourly (strings every 15 minutes), without which cells bled."""
 COARSE_RACK, COARSE_INVERTER = HOUR, 15 * MINUTE
 
-Part = tuple[str, str, Columns]
-"""(device id, kind, its readings of the slice)."""
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One device's readings of a slice: `scalars` at every instant, and its vectors [rows, width] at the instants numbered `rows`, which
+    are few; `whole` fills them up to the form that the bulk road takes."""
+
+    device: str
+    kind: str
+    scalars: Columns
+    vectors: Table = field(default_factory=dict)
+    rows: Instants = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def whole(self) -> Columns:
+        """Everything as columns of one length."""
+        told = self.scalars
+        if not self.vectors:
+            return told
+        filled = {name: _filled(vector, self.rows, told.at.size) for name, vector in self.vectors.items()}
+        return Columns(told.at, told.received, told.quality, {**told.values, **filled})
+
+
+def _filled(vector: Numbers, rows: Instants, length: int) -> Numbers:
+    if rows.size == length:
+        return vector
+    filled = np.full((length, vector.shape[1]), np.nan)
+    filled[rows] = vector
+    return filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +98,7 @@ def _parts(plant: Plant, trace: Trace, ahead: Trace | None, told: bool, now: int
     for kind, values in (("bess", units), ("pcs", read.pcs()), ("meter", read.meters()), ("weather", read.weather())):
         for k, device in enumerate(ids[kind]):
             yield _device(device, kind, at, values, k, heard=spoken[:, k] if kind == "pcs" else None)
-    yield site_id, "site", _site(plant, trace, ahead, told, read.site(units))
+    yield Part(site_id, "site", _site(plant, trace, ahead, told, read.site(units)))
 
 
 def _device(
@@ -88,28 +113,23 @@ def _device(
     held: Numbers | None = None,
 ) -> Part:
     """One device's scalars, and its `vectors` [steps, 1, width], silent at the instants that are not among `steps`."""
-    values = {name: column[:, place] for name, column in table.items()}
-    if vectors is not None and steps is not None and steps.size:
-        dense = steps.size > at.size // 2
-        values |= {name: _padded(vector[:, 0], steps, at.size) for name, vector in vectors.items() if dense or name != "balancing_status"}
-    whole = columns(at, values, held)
-    return device, kind, whole if heard is None else only(whole, heard)
-
-
-def _padded(vector: Numbers, steps: np.ndarray, length: int) -> Numbers:
-    if steps.size == length:
-        return vector
-    padded = np.full((length, vector.shape[1]), np.nan)
-    padded[steps] = vector
-    return padded
+    told = columns(at, {name: column[:, place] for name, column in table.items()}, held)
+    if heard is None:
+        heard = np.ones(at.size, bool)
+    scalars = only(told, heard)
+    if vectors is None or steps is None:
+        return Part(device, kind, scalars)
+    spoken, dense = heard[steps], steps.size > at.size // 2
+    sent = {name: vector[spoken, 0] for name, vector in vectors.items() if dense or name != "balancing_status"}
+    return Part(device, kind, scalars, sent if spoken.any() else {}, np.cumsum(heard)[steps[spoken]] - 1)
 
 
 def unknown(store: Store, parts: Iterable[Part]) -> Iterator[Part]:
     """Without the parts that a run which died in this slice had loaded (a part is loaded whole or not at all)."""
-    for device, kind, columns in parts:
-        extent = store.telemetry.extent(device, kind)
-        if extent is None or extent.last < int(columns.at[-1]):
-            yield device, kind, columns
+    for part in parts:
+        extent = store.telemetry.extent(part.device, part.kind)
+        if extent is None or extent.last < int(part.scalars.at[-1]):
+            yield part
 
 
 def columns(at: Instants, values: Table, held: Numbers | None = None) -> Columns:
@@ -131,7 +151,7 @@ def _site(plant: Plant, trace: Trace, ahead: Trace | None, told: bool, minute: T
     """The site: frequency, power and target each second, the rest at full minutes."""
     seconds, at = _seconds(plant, trace)
     values: dict[str, Numbers] = dict(seconds)
-    for name in minute.keys() - seconds.keys():
+    for name in [name for name in minute if name not in seconds]:
         values[name] = np.full(at.size, np.nan)
         values[name][trace.seconds - 1 :: trace.seconds] = minute[name][:, 0]
     start = np.searchsorted(at, at[-1] // DAY * DAY) if told else 0
@@ -157,4 +177,4 @@ def _seconds(plant: Plant, trace: Trace) -> tuple[dict[str, Numbers], Instants]:
 
 def _site_only(plant: Plant, trace: Trace, site_id: str) -> Iterator[Part]:
     seconds, at = _seconds(plant, trace)
-    yield site_id, "site", only(columns(at, seconds), ~faults.site_silent(at / 1000.0, plant.design.seed))
+    yield Part(site_id, "site", only(columns(at, seconds), ~faults.site_silent(at / 1000.0, plant.design.seed)))

@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from plant.model import DAY, HOUR, MINUTE, SECOND, Block, Quality, Window
 from plant.simulation import Plant, State, faults, measure
 from plant.simulation.measure import Measured
 from services.config import Config
+from services.demo_apart import Done, history
 from services.demo_devices import award, design_of, devices, names
-from services.demo_history import slices, unknown
+from services.demo_history import unknown
 
 log = logging.getLogger(__name__)
 
@@ -113,13 +115,16 @@ class LivePlant:
                 return state
             state = self.tick(state)
         until = self._clock() // MINUTE * MINUTE
-        for piece in slices(self._plant, state, until, until, self._config.site_id):
-            for device, kind, columns in unknown(self._store, piece.parts):
-                self._store.telemetry.load(device, kind, columns)
+        with closing(history(self._design, state, until, self._config.site_id)) as missed:
+            for message in missed:
                 if self._stop.is_set():
                     return state  # what was loaded is made again alike from the saved state
-            state = piece.after
-            self._save(state, settled=True)
+                if isinstance(message, Done):
+                    state = message.after
+                    self._save(state, settled=True)
+                    continue
+                for part in unknown(self._store, [message]):
+                    self._store.telemetry.load(part.device, part.kind, part.whole())
         return state
 
     def tick(self, state: State) -> State:

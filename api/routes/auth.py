@@ -80,9 +80,7 @@ class FormOperation(Operation):
 
 @dataclass(frozen=True, kw_only=True)
 class JsonOperation(Operation):
-    """An operation with a JSON body, or, where it is optional, none; what it refuses is not repeated: it may be a password."""
-
-    optional: bool = False
+    """An operation with a JSON body; what it refuses is not repeated: it may be a password."""
 
     def read_body(self, payload: bytes) -> Any:
         """The checked body. Raises Invalid."""

@@ -1,5 +1,6 @@
 """The native ingest: readings of any device, as rows or columns. Good rows are kept, bad ones are reported by index."""
 
+import codecs
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from api import exact
-from api.contract import INSTANT_SCHEMA, Answer, Batch, Context, Ingest
+from api.contract import ADDRESSABLE, INSTANT_SCHEMA, Answer, Batch, Context, Ingest
 from api.errors import FieldError, invalid
 from api.kinds import Kinds
 from datastore.ports import Outcome
@@ -49,8 +50,9 @@ class Table(msgspec.Struct):
 
 
 _ROWS = msgspec.json.Decoder(list[Row])
-_ROW = msgspec.json.Decoder(Row)
 _TABLE = msgspec.json.Decoder(Table)
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What the fast decoder raises when it cannot read a body: out of shape, not UTF-8, nested too deeply."""
 
 
 class IngestParams(BaseModel):
@@ -76,7 +78,13 @@ class _Sorter:
         except ValueError as error:
             return self.refuse(index, "timestamp", str(error))
         metrics = tuple(row.values)
-        rows, places = self._block(row.device_id, row.kind, metrics)
+        asked = (row.device_id, row.kind, metrics)
+        kind = self.resolved.get(asked)
+        if kind is None:
+            if ADDRESSABLE.match(row.device_id) is None:
+                return self.refuse(index, "device_id", "a device id has none of / \\ ? # % , and is not . or ..: it stands in URLs")
+            kind = self.resolved[asked] = kind_of(self.kinds.of(row.device_id), metrics) if row.kind is None else row.kind
+        rows, places = self.blocks.setdefault((kind, metrics), ([], []))
         rows.append((row.device_id, at, self.received, 0, *row.values.values()))
         places.append(index)
         return None
@@ -84,13 +92,6 @@ class _Sorter:
     def refuse(self, index: int, name: str, reason: str) -> None:
         """Note a row that stays outside."""
         self.rejected.append({"index": index, "field": name, "reason": reason})
-
-    def _block(self, device: str, kind: str | None, metrics: tuple[str, ...]) -> tuple[list[tuple[Any, ...]], list[int]]:
-        asked = (device, kind, metrics)
-        found = self.resolved.get(asked)
-        if found is None:
-            found = self.resolved[asked] = kind or kind_of(self.kinds.of(device), metrics)
-        return self.blocks.setdefault((found, metrics), ([], []))
 
 
 def kind_of(known: Sequence[str], metrics: Iterable[str]) -> str:
@@ -104,6 +105,7 @@ def kind_of(known: Sequence[str], metrics: Iterable[str]) -> str:
 def decode(context: Context, params: IngestParams, body: bytes, media: str) -> Batch:
     """The good rows as blocks, the others by index. Raises Invalid when there is no row at all, or no JSON."""
     sorter = _Sorter(context.kinds, context.clock())
+    body = body.removeprefix(codecs.BOM_UTF8)
     read = _lines if media == NDJSON else _columnar if body.lstrip()[:1] == b"{" else _rows
     count = read(sorter, body)
     if not count:
@@ -144,12 +146,23 @@ def _fast(body: bytes) -> list[Row] | None:
     """The rows of a body in shape; None when something about it needs the exact reading."""
     try:
         rows = _ROWS.decode(body)
-    except (msgspec.MsgspecError, ValueError):
+    except UNREADABLE:
         return None
     # A repeated key leaves more quotes than the keys and texts account for: at least three keys and one text a row.
     quoted = 4 * len(rows) + sum(len(row.values) + (type(row.timestamp) is str) for row in rows)
     quoted += sum(2 * (row.kind is not None) + 2 * (row.site_id is not None) for row in rows)
     return rows if body.count(b'"') == 2 * quoted else None
+
+
+def _table(body: bytes) -> Table | None:
+    """The columns of a body in shape; None when something about it needs the exact reading, which also finds repeated keys."""
+    try:
+        table = _TABLE.decode(body)
+    except UNREADABLE:
+        return None
+    quoted = 4 + len(table.values) + sum(type(stamp) is str for stamp in table.timestamps)
+    quoted += 2 * (table.kind is not None) + 2 * (table.site_id is not None)
+    return table if body.count(b'"') == 2 * quoted else None
 
 
 def _take(sorter: _Sorter, rows: Sequence[Row]) -> int:
@@ -214,13 +227,12 @@ def _place(message: str) -> tuple[str, str]:
 
 
 def _columnar(sorter: _Sorter, body: bytes) -> int:
-    try:
-        table = _TABLE.decode(body)
-    except (msgspec.MsgspecError, ValueError):
+    table = _table(body)
+    if table is None:
         raw = exact.load(body)
         if isinstance(raw, dict) and "timestamps" not in raw and "timestamp" in raw:
             return _one_by_one(sorter, [raw])
-        raise invalid([_column_fault(raw)]) from None
+        table = _exact_table(raw)
     _limit(len(table.timestamps))
     for name, column in table.values.items():
         if len(column) != len(table.timestamps):
@@ -237,17 +249,16 @@ def _columnar(sorter: _Sorter, body: bytes) -> int:
     return len(table.timestamps)
 
 
-def _column_fault(raw: Any) -> FieldError:
+def _exact_table(raw: Any) -> Table:
+    """The columns of a parsed body. Raises Invalid with what is wrong."""
+    odd = _odd_table(raw)
+    if odd is not None:
+        raise invalid([odd])
     try:
-        odd = _odd_table(raw)
-        if odd is None:
-            msgspec.convert(raw, Table)
-        else:
-            return odd
+        return msgspec.convert(raw, Table)
     except msgspec.ValidationError as error:
         name, reason = _place(str(error))
-        return FieldError(("body", name), "value_error", reason)
-    return FieldError(("body",), "value_error", "The body is not in shape")
+        raise invalid([FieldError(("body", name), "value_error", reason)]) from None
 
 
 def _odd_table(raw: Any) -> FieldError | None:

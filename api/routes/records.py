@@ -12,7 +12,7 @@ from datastore.ports import Latest
 from plant.errors import DeviceNotFound, NotFound
 from plant.metrics import CATALOGUE, Metric
 from plant.model import Alarm, Quality, Window
-from plant.timeline import LATEST, iso
+from plant.timeline import EARLIEST, LATEST, iso
 
 STATES = ("active", "acknowledged", "cleared")
 State = Literal["active", "acknowledged", "shelved", "cleared"]
@@ -143,7 +143,7 @@ def alarms(context: Context, params: AlarmParams) -> AlarmsBody:
     states = STATES[:2] if params.state is None else (params.state,)
     span: Window | None = None
     if params.from_ is not None or params.to is not None:
-        span = window_of(params.from_ or 0, LATEST if params.to is None else params.to, ("from", "to"))
+        span = window_of(EARLIEST if params.from_ is None else params.from_, LATEST if params.to is None else params.to, ("from", "to"))
     found = context.store.records.alarms(states, span, limit=10_000)
     kept = [a for a in found if params.severity in (None, a.severity) and params.device in (None, a.device_id)]
     return {"alarms": [_alarm(alarm) for alarm in kept[: params.limit]]}

@@ -139,7 +139,8 @@
 
   function pulse(frame) {
     plantAt = frame.at || 0;
-    if (frame.devices && document.querySelector("[data-welcome]")) window.dash_clientside.set_props("again", { data: Date.now() });
+    const guide = document.querySelector("[data-welcome]");
+    if (guide && frame.devices > Number(guide.dataset.welcome)) window.dash_clientside.set_props("again", { data: Date.now() });
   }
 
   function put(element, text) {
@@ -154,7 +155,7 @@
       put(tile.querySelector(".vd-tile-note"), value.note);
       tile.dataset.at = value.at || "";
       tile.dataset.tone = value.tone || "";
-      tile.toggleAttribute("data-none", value.text === "–");
+      tile.toggleAttribute("data-none", value.text === "—");
       const bar = tile.querySelector(".vd-share > div");
       if (bar && value.share !== null && value.share !== undefined) bar.style.width = 100 * value.share + "%";
     }
@@ -320,6 +321,7 @@
   // --- rhythm --------------------------------------------------------------------------------------------------------------------
   function look() {
     document.querySelectorAll(".js-plotly-plot").forEach(hook);
+    if (!window.voltdeckShell) return; // its script comes after this one
     window.voltdeckShell.fit();
     word("live"); // takes over words and the server's clock when the header changed
     if (document.hidden) return;

@@ -37,7 +37,7 @@
     const link = event.target.closest("a[data-nav]");
     if (link && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey) {
       event.preventDefault();
-      closeMenus(null);
+      if (!link.dataset.stay) closeMenus(null);
       go(link.href);
       return;
     }
@@ -47,6 +47,16 @@
     else if (button.dataset.full) full(button.dataset.full);
     else if (button.dataset.range) range();
     else if (button.dataset.logout) logout();
+  });
+
+  // Options of a long menu that do not hold the words searched for are left out.
+  document.addEventListener("input", function (event) {
+    if (!event.target.classList.contains("vd-search")) return;
+    const wanted = event.target.value.toLowerCase().split(/\s+/);
+    event.target.closest(".vd-pick").querySelectorAll(".vd-option").forEach(function (option) {
+      const text = option.textContent.toLowerCase();
+      option.hidden = !wanted.every(function (word) { return text.includes(word); });
+    });
   });
 
   document.addEventListener("keydown", function (event) {

@@ -128,6 +128,7 @@ def _trace(table: Table, spec: Bars, group: Group, names: list[str], anchor: str
             "texttemplate": f"%{{y:{number_format(group.decimals)}}}",
             "textposition": "inside",
             "insidetextanchor": "end",
+            "insidetextfont": {"color": theme.RAMPS[scope.theme]["on-accent"]},
             "textangle": 0,
         }
     if "note" in table.columns and len(spec.groups) == 1:

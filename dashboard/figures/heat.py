@@ -11,6 +11,9 @@ from dashboard.format import DASH
 from dashboard.page import Table
 from dashboard.scope import Scope
 
+FRAME = 0.42
+"""Half the side of the frame around a marked element, of an element's: inside it, and clear of a number in its middle."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heat:
@@ -37,7 +40,7 @@ class Heat:
 
 def heat(table: Table, scope: Scope) -> Figure:
     """`table.columns` are flat, one element each: `row`, `column` (0-based places) and `table.more["heat"].value`; NaN = silent, drawn as
-    an empty field with a dash. Marked elements carry a ring, the selected one a frame."""
+    an empty field with a dash. Marked elements carry a frame inside, the selected one a frame around."""
     spec: Heat = table.more["heat"]
     places, shape, z = where(table), (len(spec.rows), len(spec.columns)), as_matrix(table)
     low, high = scale_range(z, spec)
@@ -127,18 +130,15 @@ def _marks(table: Table, places: tuple[Any, Any], scope: Scope) -> list[Figure]:
     marks = np.asarray(table.columns.get("mark", ()), dtype=bool)
     if not marks.any():
         return []
-    colour = theme.colour("warning", scope.theme)
-    return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": places[1][marks].tolist(),
-            "y": places[0][marks].tolist(),
-            "hoverinfo": "skip",
-            "marker": {"symbol": "circle-open", "size": 9, "color": colour, "line": {"width": 2, "color": colour}},
-            "showlegend": False,
-        }
-    ]
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for row, column in zip(places[0][marks].tolist(), places[1][marks].tolist(), strict=True):
+        x += [column + side for side in (-FRAME, FRAME, FRAME, -FRAME, -FRAME)] + [None]
+        y += [row + side for side in (-FRAME, -FRAME, FRAME, FRAME, -FRAME)] + [None]
+    shared = {"type": "scatter", "mode": "lines", "x": x, "y": y, "hoverinfo": "skip", "showlegend": False}
+    # on a dark ground, so that the frame stands out from every colour of the scale
+    inks = ((theme.RAMPS[scope.theme]["surface"], 5), (theme.colour("warning", scope.theme), 2))
+    return [{**shared, "line": {"color": colour, "width": width}} for colour, width in inks]
 
 
 def _layout(spec: Heat, z: Any, scope: Scope) -> dict[str, Any]:
@@ -162,6 +162,7 @@ def _layout(spec: Heat, z: Any, scope: Scope) -> dict[str, Any]:
         layout["shapes"] = [
             {
                 "type": "rect",
+                "layer": "above",
                 "x0": column - 0.5,
                 "x1": column + 0.5,
                 "y0": row - 0.5,

@@ -9,6 +9,9 @@ from dash import html
 from dashboard.format import DASH, number
 from dashboard.page import Scope, Table
 
+LONG = 60
+"""A text longer than this may take several lines."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -78,6 +81,7 @@ def _field(spec: Sheet, key: str, column: str, decimals: int | None, value: Any,
     if place == 0:
         return html.Th(text, scope="row")
     names = ["vd-text"] * (decimals is None and not spec.decimals) + ["vd-chosen"] * (spec.chosen == column)
+    names += ["vd-wide"] * (isinstance(text, str) and len(text) > LONG)
     marks = {"data-live": f"{key}.{column}", "data-tone": spec.tones.get((key, column), "")}
     return html.Td(text, className=" ".join(names), **marks)
 

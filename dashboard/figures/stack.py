@@ -18,7 +18,6 @@ class Layer:
     name: str
     meaning: str
     sign: int
-    alpha: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def stack(table: Table, scope: Scope) -> Figure:
                 "y": plain(layer.sign * numbers, spec.decimals),
                 "name": layer.name,
                 "width": spec.width,
-                "marker": {"color": colour if layer.alpha == 1 else theme.tint(colour, layer.alpha), "line": {"width": 0}},
+                "marker": {"color": colour, "line": {"width": 0}},
                 "hovertemplate": f"{layer.name} %{{y:{shape}}} {spec.unit}<extra></extra>",
             }
         )

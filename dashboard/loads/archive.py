@@ -43,6 +43,18 @@ def extents(store: Store, scope: Scope, devices: Sequence[Device], path: str) ->
     )
 
 
+def nothing(store: Store, scope: Scope, devices: Sequence[Device | None], path: str) -> Table:
+    """The empty table of a chart over devices that are silent in the window; where data of them lie elsewhere, `more["kept"]` is (sentence,
+    link) that opens them."""
+    found = [store.telemetry.extent(device.device_id, device.kind) for device in devices if device is not None]
+    told = [extent for extent in found if extent is not None]
+    if not told:
+        return Table({})
+    first, last = min(extent.first for extent in told), max(extent.last for extent in told)
+    text = word("extent.kept", scope.lang, first=site_time(first, store), last=site_time(last, store))
+    return Table({}, more={"kept": (text, scope.link(path, **whole(first, last, store)))})
+
+
 def whole(first: int, last: int, store: Store) -> dict[str, str]:
     """The query of a window that holds both instants [epoch ms], in whole minutes of the site's clock."""
     start, end = first - first % MINUTE, last - last % MINUTE + MINUTE

@@ -6,13 +6,14 @@ from typing import Any
 from dashboard.figures import sheet
 from dashboard.figures.sheet import Sheet
 from dashboard.format import quantity
-from dashboard.loads.archive import site_time
+from dashboard.loads.archive import site_time, whole
 from dashboard.loads.fleet import Fleet, fleet
+from dashboard.loads.units import number
 from dashboard.page import Scope, Table
 from dashboard.words import word
 from datastore.store import Store
 from plant.metrics import metric, metrics_of
-from plant.model import Device
+from plant.model import Device, Kind
 
 SHOWN = 4
 """Newest values per device; the rest is a click away."""
@@ -31,7 +32,7 @@ def device_table(store: Store, scope: Scope) -> Table:
     if not devices:
         return Table({})
     lang = scope.lang
-    columns: dict[str, list[Any]] = {name: [] for name in ("device", "name", "kind", "state", "heard", "values", "simulated")}
+    columns: dict[str, list[Any]] = {name: [] for name in ("device", "state", "heard", "kind", "values", "name", "simulated")}
     tones, links, keys, heard = {}, {}, [], []
     for device in devices:
         latest = plant.latest.get((device.device_id, device.kind))
@@ -41,7 +42,7 @@ def device_table(store: Store, scope: Scope) -> Table:
         tones[key, "state"] = {"online": "good", "silent": "warning"}.get(state, "stale")
         if state != "online":
             tones[key, "values"] = "stale"
-        links[key, "device"] = scope.link(page_of(device), device=device.device_id)
+        links[key, "device"] = link_of(device, scope, store, state == "archive")
         columns["device"].append(device.device_id)
         columns["name"].append(device.name)
         columns["kind"].append(word(f"kind.{device.kind}", lang))
@@ -54,9 +55,16 @@ def device_table(store: Store, scope: Scope) -> Table:
     return Table(columns, max(heard, default=None), False, {"sheet": Sheet(parts, tuple(keys), tones, links)})
 
 
-def page_of(device: Device) -> str:
-    """Where a device can be looked at."""
-    return {"vehicle": "/vehicles", "inverter": "/inverter"}.get(str(device.kind), "/explore")
+def link_of(device: Device, scope: Scope, store: Store, is_archive: bool = False) -> str:
+    """Where a device can be looked at; an archived one in the window of its data."""
+    here, unit = number(device.device_id), number(device.parent or "")
+    if device.kind == Kind.BESS and here:
+        return scope.link("/bess", device=None, unit=here)
+    if device.kind == Kind.RACK and here and unit:
+        return scope.link("/bess", device=None, unit=unit, rack=here)
+    path = {Kind.VEHICLE: "/vehicles", Kind.INVERTER: "/inverter"}.get(Kind(device.kind), "/explore")
+    extent = store.telemetry.extent(device.device_id, device.kind) if is_archive else None
+    return scope.link(path, device=device.device_id, **(whole(extent.first, extent.last, store) if extent else {}))
 
 
 def newest(plant: Fleet, device: Device, lang: str) -> str:

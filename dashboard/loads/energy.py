@@ -34,17 +34,23 @@ class Today:
 
 _kept: dict[int, tuple[object, int, Today | None]] = {}
 _gate = threading.Lock()
+BEHIND_MS = 2 * MINUTE
+RETRY_MS = 5_000
+"""While the newest energies are further behind than that, as after a restart until the gap is filled, they are asked for this often."""
 
 
 def today(store: Store, plant: Fleet) -> Today | None:
-    """The energies of today, at most a minute old; None when no converter spoke today."""
+    """The energies of today, at most a minute old (as old as the plant's newest minute); None when no converter spoke today."""
     minute = plant.now - plant.now % MINUTE
     with _gate:
         known = _kept.get(id(store.telemetry))
-        if known is None or known[0] is not store.telemetry or known[1] != minute:
+        if known is None or known[0] is not store.telemetry or plant.now >= known[1] or plant.now < known[1] - MINUTE:
             if len(_kept) >= 4:
                 _kept.clear()
-            known = _kept[id(store.telemetry)] = (store.telemetry, minute, _today(store, plant, minute))
+            found = _today(store, plant, minute)
+            is_behind = found is None or minute - found.at > BEHIND_MS
+            until = min(minute + MINUTE, plant.now + RETRY_MS) if is_behind else minute + MINUTE
+            known = _kept[id(store.telemetry)] = (store.telemetry, until, found)
     return known[2]
 
 

@@ -93,7 +93,8 @@ def explore_table(store: Store, scope: Scope) -> Table:
     """Columns: `at` and one per line, with minimum and maximum where thinned. Energies per interval are bars of their sums."""
     wanted = asks(store, scope)
     bars = bool(wanted) and all(metric(ask.metric).aggregation == "sum" for ask in wanted)
-    return history.history(store, scope, wanted, bars=bars, limits=len(wanted) == 1)
+    table = history.history(store, scope, wanted, bars=bars, limits=len(wanted) == 1)
+    return archive.nothing(store, scope, [ask.device for ask in wanted], "/explore") if table.is_empty else table
 
 
 def explore_frame(store: Store, scope: Scope) -> Mapping[str, Any] | None:

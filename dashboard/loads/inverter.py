@@ -211,9 +211,9 @@ def _alike(one: str, other: str) -> int:
 
 def curve_table(store: Store, scope: Scope) -> Table:
     """Columns: `at`, AC and DC power [kW], irradiance [W/m²]."""
-    return history.history(
-        store, scope, curve_asks(store, scope), limits=False, overlay=True, floor=(("kW", 0.0, None), ("W/m²", 0.0, FULL_SUN))
-    )
+    asks = curve_asks(store, scope)
+    table = history.history(store, scope, asks, limits=False, overlay=True, floor=(("kW", 0.0, None), ("W/m²", 0.0, FULL_SUN)))
+    return archive.nothing(store, scope, [ask.device for ask in asks], "/inverter") if table.is_empty else table
 
 
 def curve_frame(store: Store, scope: Scope) -> Mapping[str, Any] | None:

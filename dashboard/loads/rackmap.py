@@ -16,7 +16,9 @@ from plant.analysis import imbalance
 from plant.metrics import metric
 from plant.model import Kind
 
-FIXED = {"soc": (0.0, 100.0)}
+LEAST_REACH = {"soc": 10.0}
+"""The colour scale spans at least this much on either side of the median, so that equal racks look equal and a drift of a few percent
+shows; racks further off widen it. Where none is given it begins at zero and ends at the edge of normal, or at the highest value."""
 LEAST_SCALE = {"soc": 0.5, "cell_voltage_diff": 0.003, "cell_temp_diff": 0.5}
 """Scatter below which racks count as equal: a little more than their sensors' noise."""
 
@@ -50,7 +52,7 @@ def rack_map(store: Store, scope: Scope, name: str, path: str = "/bess") -> Tabl
     heard = [at for at in columns["at"] if at is not None]
     if not np.isfinite(values).any():
         return Table({})
-    low, high = FIXED.get(name, (0.0, max(float(np.nanmax(values)), about.normal[1] or 0.0)))
+    low, high = colour_range(name, values)
     spec = Heat(
         tuple(unit_name(unit, scope.lang) for unit in rows),
         tuple(f"{rack:02d}" for rack in across),
@@ -68,6 +70,18 @@ def rack_map(store: Store, scope: Scope, name: str, path: str = "/bess") -> Tabl
     return Table(columns, max(heard, default=None), simulated, {"heat": spec})
 
 
+def colour_range(name: str, values: Any) -> tuple[float, float]:
+    """Ends of the colour scale for the values [n] of all racks, whole numbers where it follows the median."""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    reach = LEAST_REACH.get(name)
+    if reach is None:
+        return 0.0, max(high, metric(name).normal[1] or 0.0)
+    middle = float(np.nanmedian(values))
+    floor, top = metric(name).valid
+    ends = float(np.floor(min(low, middle - reach))), float(np.ceil(max(high, middle + reach)))
+    return max(ends[0], floor if floor is not None else ends[0]), min(ends[1], top if top is not None else ends[1])
+
+
 def rack_map_frame(store: Store, scope: Scope, name: str) -> Mapping[str, Any] | None:
     """The frame that renews the numbers; when a rack comes to be marked, or falls silent, the map is asked for again."""
     table = rack_map(store, scope, name)
@@ -76,7 +90,9 @@ def rack_map_frame(store: Store, scope: Scope, name: str) -> Mapping[str, Any] |
     z = as_matrix(table)
     marks = "".join("1" if mark else "0" for mark in table.columns["mark"])
     matrix = [plain(row, table.more["heat"].decimals) for row in z]
-    return {"at": table.at, "restyle": [{"set": {"z": [matrix]}, "traces": [0]}], "redraw": f"{int('1' + marks, 2):x}"}
+    spec: Heat = table.more["heat"]
+    change = {"z": [matrix], "zmin": spec.low, "zmax": spec.high}
+    return {"at": table.at, "restyle": [{"set": change, "traces": [0]}], "redraw": f"{int('1' + marks, 2):x}"}
 
 
 def is_outside(value: float, normal: tuple[float | None, float | None]) -> bool:

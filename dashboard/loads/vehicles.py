@@ -131,7 +131,7 @@ def trace_table(store: Store, scope: Scope) -> Table:
             columns["power"] = power
             lines.append(Line("power", word("vehicle.power", scope.lang), "kW", 1, "load", width=volts.resolution))
     if not lines:
-        return Table({})
+        return archive.nothing(store, scope, [device], "/vehicles")
     heard = at[np.any([np.isfinite(columns[line.column]) for line in lines], axis=0)]
     plot = Plot(tuple(lines), window.start, window.end)
     return Table(columns, int(heard[-1]), device.simulated, {"plot": plot})
@@ -161,7 +161,7 @@ def cells_table(store: Store, scope: Scope) -> Table:
         "note": note,
     }
     groups = (Group("voltage", word("vehicle.cellvoltage", scope.lang), "V", 3, "soc", zoom=True, least=0.02),)
-    spec = Bars(groups, "mark", "balancing", "pv", word("vehicle.balancing", scope.lang))
+    spec = Bars(groups, "mark", "balancing", "load", word("vehicle.balancing", scope.lang))
     return Table(columns, said[1], plant.is_simulated([device]), {"bars": spec})
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,21 @@ from datastore.backends.sql_chunks import Chunks, days, join, nothing, spoken, t
 from datastore.backends.sql_dialects import Connection, Database
 from datastore.backends.sql_keys import Keys
 from datastore.backends.sql_latest import LatestCache
-from datastore.backends.sql_rollups import Rollups
+from datastore.backends.sql_rollups import Rollups, give_way
 from datastore.backends.sql_sealing import Sealer
 from datastore.backends.sql_tables import create_or_upgrade, readings
-from datastore.backends.sql_write import Kept, Writer
+from datastore.backends.sql_write import Kept, Run, Writer, runs_of
 from datastore.ports import Columns, Extent, Instants, Latest, Outcome, Series
 from datastore.seal import unpack_vector
-from plant.metrics import CATALOGUE, scalars_of
+from plant.metrics import CATALOGUE, KINDS, metrics_of, scalars_of
 from plant.metrics import metric as metric_of
 from plant.model import DAY, HOUR, MINUTE, Block, Window
 
 _REPLAY = 2 * MINUTE
 _SAVE_EVERY = 30_000
 _LOADS_PER_COMMIT = 12
+_SAVED_TOGETHER = 200
+_NOTHING = Outcome()
 
 
 class SqlTelemetry:
@@ -33,7 +36,6 @@ class SqlTelemetry:
 
     def __init__(self, url_or_path: str | Path, zone: str, clock: Callable[[], int], seal_after_ms: int = 6 * HOUR) -> None:
         self.seal_after_ms = seal_after_ms
-        self._zone = zone
         self._clock = clock
         self._database = Database(str(url_or_path))
         with self._database.write() as connection:
@@ -45,34 +47,55 @@ class SqlTelemetry:
         self._sealer = Sealer(self._database, self._keys, self._chunks, self._rollups)
         self._latest = LatestCache()
         self._owner = self._rollups.owner
-        self._others: dict[int, int] = {}
+        self._others: dict[int, int] = {}  # writes of other processes that the newest values have taken in
+        self._chunks_as_of: dict[int, int] = {}  # the same for what is sealed
         self._saved_at = 0
+        self._caught_up = 0
         self._maintaining = threading.Lock()
         with self._database.read() as connection:
-            self._chunks.refresh(connection)
+            self._notice_others(connection)
             self._restore_latest(connection)
 
     # -- in ---------------------------------------------------------------------------------------------------------
 
     def append(self, blocks: Sequence[Block]) -> list[Outcome]:
-        prepared = [(block, self._writer.prepare(block)) for block in blocks]
+        runs = [(run, self._writer.prepare(run.whole)) for run in runs_of(blocks)]
+        outcomes = [_NOTHING] * len(blocks)
         with self._database.turn:
             with self._database.write() as connection:
                 self._notice_others(connection)
                 floor = self._rollups.floor()
-                kept = [self._keep(connection, block, rows, floor) for block, rows in prepared]
+                kept = [one for run, rows in runs for one in self._keep(connection, run, rows, blocks, outcomes)]
+                for one in kept:
+                    self._mark(connection, one, floor)
                 self._count_write(connection)
             for one in kept:
                 self._remember(one)
-        return [one.outcome for one in kept]
+        return outcomes
 
-    def _keep(self, connection: Connection, block: Block, rows: list[tuple[int, ...]], floor: int) -> Kept:
-        kept = self._writer.write(connection, block.kind, block.metrics, rows)
-        if kept.rows:
-            kept.late = self._rollups.mark_new(connection, block.kind, kept.rows, floor)
-        if kept.recount:
-            self._rollups.mark_late(connection, block.kind, {(row[0], row[1]) for row in kept.recount})
+    def _keep(
+        self, connection: Connection, run: Run, rows: list[tuple[int, ...]], blocks: Sequence[Block], outcomes: list[Outcome]
+    ) -> list[Kept]:
+        """Keep a run in one go when all of it is new, else block by block, so that each block has its own outcome."""
+        kind, metrics = run.whole.kind, run.whole.metrics
+        if len(run.places) > 1:
+            together = self._writer.write_new(connection, kind, metrics, rows)
+            if together is not None:
+                for place in run.places:
+                    outcomes[place] = Outcome(inserted=len(blocks[place].rows))
+                return [together]
+        kept = []
+        for place in run.places:
+            own = rows if len(run.places) == 1 else self._writer.prepare(blocks[place])
+            kept.append(self._writer.write(connection, kind, metrics, own))
+            outcomes[place] = kept[-1].outcome
         return kept
+
+    def _mark(self, connection: Connection, kept: Kept, floor: int) -> None:
+        if kept.rows:
+            kept.late = self._rollups.mark_new(connection, kept.kind, kept.rows, floor)
+        if kept.recount:
+            self._rollups.mark_late(connection, kept.kind, {(row[0], row[1]) for row in kept.recount})
 
     def _remember(self, kept: Kept) -> None:
         if kept.rows:
@@ -88,9 +111,11 @@ class SqlTelemetry:
             rows = [shape.only_scalars(row) for row in rows]
         self._rollups.accumulate(kept.kind, shape.scalars, rows)
 
-    def _count_write(self, connection: Connection) -> None:
+    def _count_write(self, connection: Connection, owner: int | None = None) -> None:
+        """Other processes look at these counters to learn that something is new."""
         connection.execute(
-            "INSERT INTO telemetry_state VALUES ('writes', ?, 1) ON CONFLICT (name, owner) DO UPDATE SET value = value + 1", (self._owner,)
+            "INSERT INTO telemetry_state VALUES ('writes', ?, 1) ON CONFLICT (name, owner) DO UPDATE SET value = value + 1",
+            (self._owner if owner is None else owner,),
         )
 
     def load(self, device_id: str, kind: str, columns: Columns) -> int:
@@ -103,7 +128,6 @@ class SqlTelemetry:
         """
         total = 0
         batch: list[tuple[str, str, Columns]] = []
-        self._database.relax(True)
         try:
             for item in items:
                 batch.append(item)
@@ -112,15 +136,17 @@ class SqlTelemetry:
                     batch = []
             return total + self._load(batch)
         finally:
-            self._database.relax(False)
+            self._database.end_bulk()
 
     def _load(self, items: Sequence[tuple[str, str, Columns]]) -> int:
         """One transaction; readings at known instants take the road of `append` afterwards."""
+        if not items:
+            return 0
         known: list[Block] = []
         total = 0
         numbers = [self._keys.number(kind, [device_id])[device_id] for device_id, kind, _ in items]
         with self._database.turn:
-            with self._database.write() as connection:
+            with self._database.write_bulk() as connection:
                 self._notice_others(connection)
                 for device, (device_id, kind, columns) in zip(numbers, items, strict=True):
                     for name in columns.values:
@@ -136,7 +162,7 @@ class SqlTelemetry:
                 self._count_write(connection)
             for device, (_, _, columns) in zip(numbers, items, strict=True):
                 self._note_newest(device, columns)
-            self._save_latest()
+            self._save_latest(self._database.write_bulk)
         if known:
             total += sum(outcome.inserted for outcome in self.append(known))
         return total
@@ -196,41 +222,56 @@ class SqlTelemetry:
         return {key: latest for key, latest in found.items() if latest is not None}
 
     def _writes(self, connection: Connection) -> dict[int, int]:
+        """Owner → writes, of all but this process; 0 stands for processes that have ended."""
         return dict(
             connection.execute("SELECT owner, value FROM telemetry_state WHERE name = 'writes' AND owner != ?", (self._owner,)).fetchall()
         )
 
     def _catch_up(self, connection: Connection) -> None:
         """Take over what other processes wrote since the last look."""
+        begun = self._clock()
         writes = self._writes(connection)
         if writes != self._others:
-            self._chunks.refresh(connection)
             self._latest.restore(connection.execute("SELECT device, state FROM latest"))
-            self._replay(connection, self._latest.newest() - 10_000)
+            # what is older than a few minutes when it comes is late, and left a mark
+            self._replay(connection, max(self._saved_until(connection), self._caught_up) - _REPLAY)
+            self._replay_marked(connection)
             self._others = writes
+        self._caught_up = begun
 
     def _notice_others(self, connection: Connection) -> None:
         """Another process may have sealed: then our picture of what is sealed is old."""
-        if self._writes(connection) != self._others:
+        writes = self._writes(connection)
+        if writes != self._chunks_as_of:
             self._chunks.refresh(connection)
+            self._chunks_as_of = writes
 
     def _restore_latest(self, connection: Connection) -> None:
         self._others = self._writes(connection)
         self._latest.restore(connection.execute("SELECT device, state FROM latest"))
+        self._replay(connection, self._saved_until(connection) - _REPLAY)
+        self._replay_marked(connection)
+        self._latest.saved(self._latest.unsaved())
+
+    def _saved_until(self, connection: Connection) -> int:
+        """When the table of the newest was saved last, 0 for never."""
         saved = connection.execute("SELECT value FROM telemetry_state WHERE name = 'latest' AND owner = 0").fetchone()
-        self._replay(connection, saved[0] - _REPLAY if saved else 0)
-        # readings older than that left marks, which are only drained after the table was saved
+        return saved[0] if saved else 0
+
+    def _replay_marked(self, connection: Connection) -> None:
+        """Late readings that the table of the newest may lack: they left marks, which are only drained after that table was saved."""
         for kind, ts, device in connection.execute(
             "SELECT kind, ts, device FROM rollup_mark WHERE width = ? AND device > 0", (HOUR,)
         ).fetchall():
-            self._note_newest(
-                device, self._chunks.read(connection, device, kind, [m for m, x in CATALOGUE.items() if kind in x.kinds], ts, ts + HOUR)
-            )
-        self._latest.unsaved.clear()
+            known = self._latest.get(device, self._keys.name(device))
+            metrics = [metric.name for metric in metrics_of(kind)]
+            if known is None or ts + HOUR > min(known.times.get(name, 0) for name in metrics):
+                self._note_newest(device, self._chunks.read(connection, device, kind, metrics, ts, ts + HOUR))
 
     def _replay(self, connection: Connection, start: int) -> None:
-        for kind in dict.fromkeys(kind for metric in CATALOGUE.values() for kind in metric.kinds):
-            metrics = [name for name, metric in CATALOGUE.items() if kind in metric.kinds]
+        """Hot rows from `start` on into the cache of the newest."""
+        for kind in KINDS:
+            metrics = [metric.name for metric in metrics_of(kind)]
             (last,) = connection.execute(f"SELECT max(ts) FROM {readings(kind)}").fetchone()
             for low in range(start // DAY * DAY if start > 0 else self._first(connection, kind), (last or -1) + 1, DAY):
                 for device, columns in self._chunks.hot(connection, kind, metrics, None, max(low, start), low + DAY).items():
@@ -239,12 +280,22 @@ class SqlTelemetry:
     def _first(self, connection: Connection, kind: str) -> int:
         return int(connection.execute(f"SELECT coalesce(min(ts), 0) FROM {readings(kind)}").fetchone()[0])
 
-    def _save_latest(self) -> None:
-        with self._database.turn, self._database.write() as connection:
-            rows = self._latest.saved_form(list(self._latest.unsaved))
-            connection.executemany("INSERT OR REPLACE INTO latest VALUES (?, ?)", rows)
-            connection.execute("INSERT OR REPLACE INTO telemetry_state VALUES ('latest', 0, ?)", (self._clock(),))
-            self._latest.unsaved.clear()
+    def _save_latest(self, transaction: Callable[[], AbstractContextManager[Connection]] | None = None) -> None:
+        """In short transactions, so that readings do not wait long; the time it is good for is when it began."""
+        transaction = transaction or self._database.write
+        begun = self._clock()
+        unsaved = self._latest.unsaved()
+        for start in range(0, len(unsaved), _SAVED_TOGETHER):
+            devices = unsaved[start : start + _SAVED_TOGETHER]
+            with self._database.turn:
+                rows = self._latest.saved_form(devices)
+                with transaction() as connection:
+                    connection.executemany("INSERT OR REPLACE INTO latest VALUES (?, ?)", rows)
+                self._latest.saved(devices)
+            give_way()
+        with transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO telemetry_state VALUES ('latest', 0, ?)", (begun,))
+            self._count_write(connection)
 
     # -- out --------------------------------------------------------------------------------------------------------
 
@@ -344,8 +395,9 @@ class SqlTelemetry:
                 stats = self._rollups.together(connection, [numbers[key] for key in keys], kind, names, bounds, window.start, window.end)
                 found.update({key: stats[numbers[key]] for key in keys})
                 continue
-            for key in keys:
-                found[key] = self._rollups.stats(connection, numbers[key], kind, names, bounds, window.start, window.end)
+            with self._chunks.for_all(connection, [numbers[key] for key in keys]):
+                for key in keys:
+                    found[key] = self._rollups.stats(connection, numbers[key], kind, names, bounds, window.start, window.end)
         return found
 
     def _series(
@@ -413,25 +465,37 @@ class SqlTelemetry:
 
     def maintain(self) -> None:
         with self._maintaining:
-            if self._latest.unsaved and (self._clock() - self._saved_at >= _SAVE_EVERY or self._rollups.is_behind()):
+            if self._latest.unsaved() and (self._clock() - self._saved_at >= _SAVE_EVERY or self._marks_wait()):
                 self._save_latest()
                 self._saved_at = self._clock()
             self._rollups.maintain()
 
+    def _marks_wait(self) -> bool:
+        """Whether marks are about to be drained that a restart would need to find the newest again."""
+        with self._database.read() as connection:
+            return connection.execute("SELECT 1 FROM rollup_mark WHERE width = ? AND device > 0 LIMIT 1", (HOUR,)).fetchone() is not None
+
     def seal(self, before: int) -> int:
         with self._maintaining:
-            if self._latest.unsaved:
-                self._save_latest()
+            self._settle_latest()
             sealed = self._sealer.seal(before)
             self._tell_others()
             return sealed
 
     def forget(self, kind: str, before: int) -> int:
         with self._maintaining:
+            self._settle_latest()
             dropped = self._sealer.forget(kind, before)
             self._forget_latest(kind, before)
             self._tell_others()
             return dropped
+
+    def _settle_latest(self) -> None:
+        """The newest are found again from hot rows, also by other processes: before rows move, the table must know them."""
+        with self._database.read() as connection:
+            self._catch_up(connection)
+        if self._latest.unsaved():
+            self._save_latest()
 
     def _tell_others(self) -> None:
         with self._database.write() as connection:
@@ -458,6 +522,8 @@ class SqlTelemetry:
         if self._database.is_open:
             self._save_latest()
             with self._database.write() as connection:
+                # its own counter goes, so the common one must tell others that there was a process which wrote
+                self._count_write(connection, owner=0)
                 connection.execute("DELETE FROM telemetry_state WHERE name = 'writes' AND owner = ?", (self._owner,))
         self._database.close()
 

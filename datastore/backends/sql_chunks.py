@@ -7,6 +7,7 @@ instant also stands in a chunk lies over it: what the row says wins, what it lea
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -20,10 +21,14 @@ from datastore.backends.sql_tables import quoted, readings, vectors
 from datastore.ports import Columns, Instants, Numbers
 from datastore.seal import pack, pack_whole, stack, unpack, unpack_vector, unpack_whole
 from plant.metrics import CATALOGUE, metrics_of, vectors_of
-from plant.model import DAY, Window
+from plant.model import DAY, HOUR, Window
 
 _HEADS = ("@at", "@received", "@quality")
 _CACHED = 96
+_FEW = 4
+_LOOK = 500
+_DEVICES_AN_INSTANT = 25
+"""From so many devices to an instant on, stepping over instants beats scanning all rows of the window."""
 
 
 def nothing(metrics: Sequence[str]) -> Columns:
@@ -129,6 +134,7 @@ class Chunks:
         self.horizon: dict[int, int] = {}
         self.highest = 0
         self._decoded: OrderedDict[int, Numbers | Instants] = OrderedDict()
+        self._shared: dict[int, tuple[Sequence[int], dict[tuple[Any, ...], dict[int, Columns]]]] = {}
 
     def refresh(self, connection: Connection) -> None:
         """Learn from the store how far each device is sealed."""
@@ -147,10 +153,29 @@ class Chunks:
         ).fetchone()
         return row[0] if row else 0
 
+    @contextmanager
+    def for_all(self, connection: Connection, devices: Sequence[int]) -> Iterator[None]:
+        """While this lasts, hot rows that the snapshot of `connection` is asked for one device after the other are read once for all
+        of `devices`: they lie by time, so one pass costs hardly more than one device."""
+        self._shared[id(connection)] = (devices, {})
+        try:
+            yield
+        finally:
+            del self._shared[id(connection)]
+
+    def _hot_of(self, connection: Connection, kind: str, metrics: Sequence[str], device: int, start: int, end: int) -> Columns | None:
+        devices, known = self._shared.get(id(connection), ((), {}))
+        if device not in devices or end - start > HOUR:
+            return self.hot(connection, kind, metrics, [device], start, end).get(device)
+        question = (kind, *metrics, start, end)
+        if question not in known:
+            known[question] = self.hot(connection, kind, metrics, devices, start, end)
+        return known[question].get(device)
+
     def read(self, connection: Connection, device: int, kind: str, metrics: Sequence[str], start: int, end: int) -> Columns:
         """All readings with start ≤ at < end; `metrics` are columns, rows without any of them stay in."""
         sealed = self.sealed(connection, device, metrics, start, end)
-        hot = self.hot(connection, kind, metrics, [device], start, end).get(device)
+        hot = self._hot_of(connection, kind, metrics, device, start, end)
         return sealed if hot is None else lay_over(sealed, hot)
 
     def sealed(self, connection: Connection, device: int, metrics: Sequence[str], start: int, end: int) -> Columns:
@@ -175,11 +200,7 @@ class Chunks:
         """Hot rows with start ≤ at < end per device (None = all); devices without any are absent."""
         scalars = [name for name in metrics if not CATALOGUE[name].is_vector]
         arrays = [name for name in metrics if CATALOGUE[name].is_vector]
-        columns = f", {quoted(scalars)}" if scalars else ""
-        wanted, bound = _device_clause(devices)
-        rows = connection.execute(
-            f"SELECT device, ts, received, quality{columns} FROM {readings(kind)} WHERE ts >= ? AND ts < ?{wanted}", (start, end, *bound)
-        ).fetchall()
+        rows = self._hot_rows(connection, kind, scalars, devices, start, end)
         if not rows:
             return {}
         heads = np.array([row[:4] for row in rows], dtype=np.int64)
@@ -197,6 +218,28 @@ class Chunks:
                 values[name] = stack([by_instant.get(instant) for instant in at.tolist()])
             found[device] = Columns(at, heads[mine, 2], heads[mine, 3], values)
         return found
+
+    def _hot_rows(
+        self, connection: Connection, kind: str, scalars: Sequence[str], devices: Sequence[int] | None, start: int, end: int
+    ) -> list[tuple[Any, ...]]:
+        """(device, ts, received, quality, scalars …) ascending by time.
+
+        The key begins with the time, so the rows of one device lie scattered among those of all others. Where many devices
+        share their instants, stepping from instant to instant looks at a hundredth of the rows that scanning the window would.
+        """
+        table = readings(kind)
+        columns = f", {quoted(scalars)}" if scalars else ""
+        if devices is not None and len(devices) <= _FEW and _share_instants(connection, table, start, end):
+            steps = (
+                f"WITH RECURSIVE step (t) AS (SELECT min(ts) FROM {table} WHERE ts >= ? AND ts < ? "
+                f"UNION ALL SELECT (SELECT min(ts) FROM {table} WHERE ts > t AND ts < ?) FROM step WHERE t IS NOT NULL) "
+            )
+            marks = ", ".join("?" * len(devices))
+            question = f"SELECT device, ts, received, quality{columns} FROM step CROSS JOIN {table} ON ts = t AND device IN ({marks})"
+            return connection.execute(steps + question, (start, end, end, *devices)).fetchall()
+        wanted, bound = _device_clause(devices)
+        question = f"SELECT device, ts, received, quality{columns} FROM {table} WHERE ts >= ? AND ts < ?{wanted}"
+        return connection.execute(question, (start, end, *bound)).fetchall()
 
     def _hot_vectors(
         self, connection: Connection, kind: str, metrics: Sequence[str], devices: Sequence[int] | None, start: int, end: int
@@ -312,6 +355,14 @@ class Chunks:
             if told:
                 rows.append((device, keys[name], start, end, told, pack(column)))
         connection.executemany('INSERT INTO chunk (device, metric, "start", "end", n, blob) VALUES (?, ?, ?, ?, ?, ?)', rows)
+
+
+def _share_instants(connection: Connection, table: str, start: int, end: int) -> bool:
+    """Whether the first rows of a window have many devices to an instant."""
+    rows, instants = connection.execute(
+        f"SELECT count(*), count(DISTINCT ts) FROM (SELECT ts FROM {table} WHERE ts >= ? AND ts < ? LIMIT {_LOOK})", (start, end)
+    ).fetchone()
+    return bool(rows == _LOOK and rows >= _DEVICES_AN_INSTANT * instants)
 
 
 def _device_clause(devices: Sequence[int] | None) -> tuple[str, Sequence[int]]:

@@ -23,8 +23,21 @@ def path_of(url_or_path: str) -> Path:
     return Path(url_or_path.removeprefix("sqlite:///"))
 
 
+_TRANSIENT = (
+    sqlite3.OperationalError,  # locked, full, read-only, input/output error
+    sqlite3.InternalError,
+)
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_down(error: sqlite3.Error) -> bool:
+    """Whether the engine, its file or its disk is at fault, and not what it was asked to keep."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, _TRANSIENT) or code in _DAMAGED or "closed database" in str(error)
+
+
 class Database:
-    """One SQLite file: one writer connection, a few pooled readers.
+    """One SQLite file: one writer connection, one for bulk loads, a few pooled readers.
 
     Writers of several processes take turns by a kernel lock on `<file>.lock`, which queues fairly and vanishes with its
     process; SQLite's own lock would have them poll. Foreign writers without it are waited for by the busy timeout.
@@ -36,21 +49,26 @@ class Database:
         self._readers: list[Connection] = []
         self._pool = threading.Lock()
         self.is_open = True
+        self._bulk: Connection | None = None
         try:
             self._lock_file = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-            self._writer = self._connect()
-            self._writer.execute("PRAGMA journal_mode=WAL")
+            self._writer = self._open_writer("FULL")
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"The store {self.path} cannot be opened: {error}") from error
+
+    def _open_writer(self, synchronous: str) -> Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA journal_mode=WAL")
         # zeroing deleted pages would double the cost of sealing
         for pragma in (
-            "synchronous=FULL",
+            f"synchronous={synchronous}",
             "wal_autocheckpoint=4000",
             "journal_size_limit=67108864",
             "cache_size=-8192",
             "secure_delete=OFF",
         ):
-            self._writer.execute(f"PRAGMA {pragma}")
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
 
     def _connect(self) -> Connection:
         connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=512)
@@ -60,11 +78,33 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One durable transaction; rolled back when the block raises. Not to be nested. Raises Unavailable when the engine fails."""
+        with self._alone(), _transaction(self._writer, "BEGIN IMMEDIATE"):
+            yield self._writer
+
+    @contextmanager
+    def write_bulk(self) -> Iterator[Connection]:
+        """A transaction for bulk loading, on a connection of its own that does not wait for the disk at each commit: a power cut
+        may then lose the newest loads, never the file and never what `write` committed."""
+        with self._alone():
+            self._bulk = self._bulk or self._open_writer("NORMAL")
+            with _transaction(self._bulk, "BEGIN IMMEDIATE"):
+                yield self._bulk
+
+    def end_bulk(self) -> None:
+        """Give the bulk connection and its memory back."""
         with self.turn:
+            if self._bulk is not None:
+                self._bulk.close()
+                self._bulk = None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self.turn:
+            if not self.is_open:
+                raise Unavailable(f"The store {self.path} is closed")
             fcntl.flock(self._lock_file, fcntl.LOCK_EX)
             try:
-                with _transaction(self._writer, "BEGIN IMMEDIATE"):
-                    yield self._writer
+                yield
             finally:
                 fcntl.flock(self._lock_file, fcntl.LOCK_UN)
 
@@ -93,11 +133,6 @@ class Database:
             raise Unavailable(f"The store {self.path} cannot be read: {error}") from error
         return reader
 
-    def relax(self, relaxed: bool) -> None:
-        """Bulk loading may skip the flush at each commit: a power cut then loses the newest commits, never the file."""
-        with self.turn:
-            self._writer.execute(f"PRAGMA synchronous={'NORMAL' if relaxed else 'FULL'}")
-
     def close(self) -> None:
         with self.turn, self._pool:
             if not self.is_open:
@@ -106,6 +141,7 @@ class Database:
             for reader in self._readers:
                 reader.close()
             self._readers.clear()
+            self.end_bulk()
             self._writer.close()
             os.close(self._lock_file)
 
@@ -121,7 +157,9 @@ def _transaction(connection: Connection, begin: str) -> Iterator[None]:
                 connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
-    except (sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.DatabaseError) as error:
+    except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        raise Unavailable(f"The store does not answer: {error}") from error
+        if is_down(error):
+            raise Unavailable(f"The store does not answer: {error}") from error
+        raise

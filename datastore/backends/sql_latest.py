@@ -2,17 +2,22 @@
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
 
 from datastore.ports import Latest
+from plant.metrics import CATALOGUE
 from plant.model import Value
 
 Row = tuple[Any, ...]
 """(device, ts, received, quality, value of each metric …) with the device as integer."""
 
 _SHAPES_KEPT = 8
+_SETTLE_AT = 8192
+"""Rows that may wait until they are looked at (some 4 MB)."""
 
 
 class _State:
@@ -38,36 +43,50 @@ class _State:
 
 
 class LatestCache:
-    """Fed after each commit; answers without the store."""
+    """Fed after each commit; answers without the store. Rows wait until someone asks or there are many: most are overtaken by then."""
 
     def __init__(self) -> None:
         self._states: dict[int, _State] = {}
         self._built: dict[int, Latest] = {}
         self._lock = threading.Lock()
-        self.unsaved: set[int] = set()
+        self._unsaved: set[int] = set()
+        self._waiting: list[Row] = []
+        self._waiting_metrics: tuple[str, ...] = ()
 
     def note(self, metrics: tuple[str, ...], rows: Sequence[Row]) -> None:
-        """Rows that were kept, ascending by time; (received, quality) as the store has them now."""
-        newest = {row[0]: row for row in rows}
+        """Rows that were kept; (received, quality) as the store has them now."""
         with self._lock:
-            partial: set[int] = set()
-            for device, row in newest.items():
-                state = self._states.get(device) or self._states.setdefault(device, _State())
-                if row[1] >= state.head[0]:
-                    state.head = row[1:4]
-                if None in row:
-                    partial.add(device)
-                    continue
-                known = state.rows.get(metrics)
-                if known is None or known[1] <= row[1]:
-                    state.rows[metrics] = row
-                if len(state.rows) > _SHAPES_KEPT:
-                    state.fold()
-            if partial:
-                self._note_partial(metrics, [row for row in rows if row[0] in partial])
-            self.unsaved.update(newest)
-            for device in newest:
-                self._built.pop(device, None)
+            if metrics != self._waiting_metrics:
+                self._settle()
+                self._waiting_metrics = metrics
+            self._waiting.extend(rows)
+            if len(self._waiting) >= _SETTLE_AT or _is_bulky(metrics):
+                self._settle()
+
+    def _settle(self) -> None:
+        """Take in the rows that wait; under the lock."""
+        rows, self._waiting = self._waiting, []
+        metrics = self._waiting_metrics
+        rows.sort(key=itemgetter(1))
+        newest = {row[0]: row for row in rows}
+        partial: set[int] = set()
+        for device, row in newest.items():
+            state = self._states.get(device) or self._states.setdefault(device, _State())
+            if row[1] >= state.head[0]:
+                state.head = row[1:4]
+            if None in row:
+                partial.add(device)
+                continue
+            known = state.rows.get(metrics)
+            if known is None or known[1] <= row[1]:
+                state.rows[metrics] = row
+            if len(state.rows) > _SHAPES_KEPT:
+                state.fold()
+        if partial:
+            self._note_partial(metrics, [row for row in rows if row[0] in partial])
+        self._unsaved.update(newest)
+        for device in newest:
+            self._built.pop(device, None)
 
     def _note_partial(self, metrics: tuple[str, ...], rows: Sequence[Row]) -> None:
         for row in rows:
@@ -75,14 +94,27 @@ class LatestCache:
             state.fold()
             state.tell(metrics, row)
 
+    def unsaved(self) -> list[int]:
+        """Devices that told something since they were last `saved`."""
+        with self._lock:
+            self._settle()
+            return list(self._unsaved)
+
+    def saved(self, devices: Iterable[int]) -> None:
+        """The table holds these devices as they are now."""
+        with self._lock:
+            self._unsaved.difference_update(devices)
+
     def devices(self) -> list[int]:
         """Devices with at least one reading."""
         with self._lock:
+            self._settle()
             return list(self._states)
 
     def get(self, device: int, name: tuple[str, str]) -> Latest | None:
         """The newest of one device, `name` being its (device_id, kind)."""
         with self._lock:
+            self._settle()
             built = self._built.get(device)
             if built is None:
                 state = self._states.get(device)
@@ -98,19 +130,22 @@ class LatestCache:
     def newest(self) -> int:
         """The newest instant of any device, 0 when there is none."""
         with self._lock:
+            self._settle()
             return max((state.head[0] for state in self._states.values()), default=0)
 
     def drop(self, device: int) -> None:
         """Forget a device."""
         with self._lock:
+            self._settle()
             self._states.pop(device, None)
             self._built.pop(device, None)
-            self.unsaved.discard(device)
+            self._unsaved.discard(device)
 
     def saved_form(self, devices: Iterable[int]) -> list[tuple[int, str]]:
         """(device, JSON) for the table."""
         found = []
         with self._lock:
+            self._settle()
             for device in devices:
                 state = self._states.get(device)
                 if state is not None:
@@ -121,6 +156,7 @@ class LatestCache:
     def restore(self, rows: Iterable[tuple[int, str]]) -> None:
         """Take in what the table says; what is newer here stays."""
         with self._lock:
+            self._settle()
             for device, text in rows:
                 head, told = orjson.loads(text)
                 state = self._states.setdefault(device, _State())
@@ -134,3 +170,9 @@ class LatestCache:
         for name, (at, value) in told.items():
             if name not in state.told or state.told[name][0] < at:
                 state.told[name] = (at, value)
+
+
+@lru_cache(maxsize=256)
+def _is_bulky(metrics: tuple[str, ...]) -> bool:
+    """Rows with vectors are too large to wait."""
+    return any(CATALOGUE[name].is_vector for name in metrics)

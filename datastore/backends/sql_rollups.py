@@ -12,6 +12,7 @@ Hours are packed 24 to a row: a year of one metric is read 20 times faster than 
 """
 
 import secrets
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -34,9 +35,17 @@ GRACE = 10_000
 _SLAB = 7 * DAY
 _HOURS = 24
 _BATCH = 200
+_HOURS_A_COMMIT = 20
+_PATIENCE_S = 0.02
+"""How long one transaction of maintenance should keep readings waiting."""
 
 Piece = tuple[Instants, Any]
 """Bucket starts [n] and their STATS [n, metrics]."""
+
+
+def give_way() -> None:
+    """Between two transactions of maintenance: a writer that waits comes first."""
+    time.sleep(0.002)
 
 
 class Rollups:
@@ -57,8 +66,11 @@ class Rollups:
 
     def floor(self) -> int:
         """Minutes that start before this instant are closed or due; ask under the write lock only. Never goes back."""
-        self._closed_before = max(self._closed_before, (self._clock() - GRACE) // MINUTE * MINUTE)
+        self._closed_before = max(self._closed_before, self._due())
         return self._closed_before
+
+    def _due(self) -> int:
+        return (self._clock() - GRACE) // MINUTE * MINUTE
 
     def mark_new(self, connection: Connection, kind: str, rows: Sequence[Row], floor: int) -> int:
         """Marks for rows just kept, ascending by time; returns how many of them, from the front, belong to closed minutes."""
@@ -117,6 +129,8 @@ class Rollups:
         return found is not None
 
     def _close_minutes(self) -> None:
+        for live in list(self._open.values()):
+            live.prepare(self._due())
         with self._database.write() as connection:
             floor = self.floor()
             mine = {(kind, minute): part for kind, live in self._open.items() for minute, part in live.take(floor).items()}
@@ -126,20 +140,30 @@ class Rollups:
                 "SELECT kind, ts, owner FROM rollup_mark WHERE width = ? AND device = 0 AND ts < ?", (MINUTE, floor)
             ):
                 owners.setdefault((kind, ts), set()).add(owner)
-            for (kind, minute), who in owners.items():
-                part = mine.get((kind, minute))
-                if who != {self.owner} or part is None or not self._put_new(connection, kind, minute, *part):
+            layouts = {kind: self._layout(connection, kind) for kind in {kind for kind, _ in owners}}
+        for (kind, minute), who in owners.items():
+            part = mine.get((kind, minute))
+            whole = who == {self.owner} and part is not None and self._put_new(layouts[kind], minute, *part)
+            with self._database.write() as connection:
+                if not whole:
                     self._put_minutes(connection, kind, None, minute, minute + MINUTE)
-            connection.executemany(
-                "DELETE FROM rollup_mark WHERE kind = ? AND width = ? AND ts = ? AND device = 0",
-                [(kind, MINUTE, ts) for kind, ts in owners],
-            )
+                # a mark that came meanwhile is of a process whose clock is behind: that one stays for it
+                connection.executemany(
+                    "DELETE FROM rollup_mark WHERE kind = ? AND width = ? AND ts = ? AND device = 0 AND owner = ?",
+                    [(kind, MINUTE, minute, owner) for owner in who],
+                )
 
-    def _put_new(self, connection: Connection, kind: str, minute: int, devices: Instants, stats: Any) -> bool:
-        """Write accumulated minutes; False when one was there already, so that the rows must be asked."""
-        layout = self._layout(connection, kind)
+    def _put_new(self, layout: int, minute: int, devices: Instants, stats: Any) -> bool:
+        """Write an accumulated minute in short transactions (its mark stays until all is there); False when some of it was there
+        already, so that the rows must be asked."""
         rows = [(minute, device, layout, part.tobytes()) for device, part in zip(devices.tolist(), stats, strict=True)]
-        return connection.executemany("INSERT OR IGNORE INTO rollup_minute VALUES (?, ?, ?, ?)", rows).rowcount == len(rows)
+        for start in range(0, len(rows), _BATCH):
+            some = rows[start : start + _BATCH]
+            with self._database.write() as connection:
+                if connection.executemany("INSERT OR IGNORE INTO rollup_minute VALUES (?, ?, ?, ?)", some).rowcount != len(some):
+                    return False
+            give_way()
+        return True
 
     def _put_minutes(self, connection: Connection, kind: str, devices: Sequence[int] | None, start: int, end: int) -> None:
         """Compute the minutes start … end from their rows."""
@@ -153,13 +177,14 @@ class Rollups:
             connection.executemany("INSERT OR REPLACE INTO rollup_minute VALUES (?, ?, ?, ?)", rows)
 
     def _drain_minutes(self) -> None:
-        """Late and changed readings: their minutes again, from the rows."""
+        """Late and changed readings: their minutes again, from the rows, as many at once as readings can wait for."""
+        most = _BATCH
         while True:
             with self._database.write() as connection:
-                floor = self.floor()
+                begun = time.perf_counter()
                 marks = connection.execute(
                     "SELECT kind, ts, device FROM rollup_mark WHERE width = ? AND device > 0 AND ts < ? ORDER BY kind, device, ts LIMIT ?",
-                    (MINUTE, floor, 20 * _BATCH),
+                    (MINUTE, self.floor(), most),
                 ).fetchall()
                 if not marks:
                     return
@@ -169,25 +194,29 @@ class Rollups:
                     "DELETE FROM rollup_mark WHERE kind = ? AND width = ? AND ts = ? AND device = ?",
                     [(kind, MINUTE, ts, device) for kind, ts, device in marks],
                 )
+                quick = time.perf_counter() - begun < _PATIENCE_S
+            most = min(2 * most, 20 * _BATCH) if quick else max(most // 2, 1)
+            give_way()
 
     def _drain_hours(self) -> None:
         with self._database.read() as connection:
-            floor = (self._clock() - GRACE) // MINUTE * MINUTE
+            floor = self._due()
             marks = connection.execute(
                 "SELECT kind, ts, device FROM rollup_mark WHERE width = ? AND ts <= ? ORDER BY kind, device, ts", (HOUR, floor - HOUR)
             ).fetchall()
             todo = [
                 (kind, ts, device, mark) for kind, ts, mark in marks for device in ([mark] if mark else self._present(connection, kind, ts))
             ]
-        for i in range(0, len(todo), _BATCH):
+        for i in range(0, len(todo), _HOURS_A_COMMIT):
             with self._database.write() as connection:
-                for kind, ts, device, _ in todo[i : i + _BATCH]:
+                for kind, ts, device, _ in todo[i : i + _HOURS_A_COMMIT]:
                     self._put_hour(connection, kind, device, ts)
                 # the mark of a whole kind goes with its last device
-                done = {(kind, HOUR, ts, mark) for kind, ts, _, mark in todo[i : i + _BATCH]} - {
-                    (kind, HOUR, ts, mark) for kind, ts, _, mark in todo[i + _BATCH :]
+                done = {(kind, HOUR, ts, mark) for kind, ts, _, mark in todo[i : i + _HOURS_A_COMMIT]} - {
+                    (kind, HOUR, ts, mark) for kind, ts, _, mark in todo[i + _HOURS_A_COMMIT :]
                 }
                 self._unmark(connection, done)
+            give_way()
         empty = {(kind, HOUR, ts, mark) for kind, ts, mark in marks} - {(kind, HOUR, ts, mark) for kind, ts, _, mark in todo}
         if empty:
             with self._database.write() as connection:

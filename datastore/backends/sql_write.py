@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -18,6 +19,9 @@ from plant.metrics import metric as metric_of
 from plant.metrics import scalars_of, vectors_of
 from plant.model import Block, Value
 
+_ROWS_A_STATEMENT = 50
+_PARAMETERS_A_STATEMENT = 30_000  # SQLite takes 32,766
+
 
 @dataclass(slots=True)
 class Kept:
@@ -31,13 +35,41 @@ class Kept:
     recount: list[Row] = field(default_factory=list)  # rows that only changed what was known
 
 
+@dataclass(slots=True)
+class Run:
+    """Blocks of one kind and one set of metrics, none of another set of the same kind between them: what is new in them can be
+    written together. `places` are theirs in the append, `whole` holds the rows of all."""
+
+    whole: Block
+    places: list[int]
+
+
+def runs_of(blocks: Sequence[Block]) -> list[Run]:
+    """The blocks as few runs. Blocks of different kinds never meet in a table, so their order among each other does not matter."""
+    runs: list[Run] = []
+    newest: dict[str, Run] = {}
+    for place, block in enumerate(blocks):
+        run = newest.get(block.kind)
+        if run is None or run.whole.metrics != block.metrics:
+            run = newest[block.kind] = Run(block, [place])
+            runs.append(run)
+            continue
+        if len(run.places) == 1:
+            run.whole = Block(block.kind, block.metrics, list(run.whole.rows))
+        run.whole.rows.extend(block.rows)
+        run.places.append(place)
+    return runs
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """Statements and places for one set of metrics of one kind, made once."""
 
     scalars: tuple[str, ...]
     arrays: tuple[tuple[int, str, int], ...]  # place in the row, name, metric key
-    insert: str
+    insert: str  # of one row
+    insert_many: str  # of `many` rows: a third cheaper a row, and other threads run meanwhile
+    many: int
     only_scalars: Callable[[Row], Row] | None  # None when the row is as the table wants it
 
 
@@ -73,8 +105,17 @@ class Writer:
         arrays = tuple((i, m.name, self._keys.metric[m.name]) for i, m in places if m.is_vector)
         picked = (0, 1, 2, 3, *(i for i, m in places if not m.is_vector))
         columns = quoted(("device", "ts", "received", "quality", *scalars))
-        insert = f"INSERT OR IGNORE INTO {readings(kind)} ({columns}) VALUES ({', '.join('?' * len(picked))})"
-        return Shape(scalars, arrays, insert, itemgetter(*picked) if arrays else None)
+        places_of_one = f"({', '.join('?' * len(picked))})"
+        many = min(_ROWS_A_STATEMENT, _PARAMETERS_A_STATEMENT // len(picked))
+        insert = f"INSERT OR IGNORE INTO {readings(kind)} ({columns}) VALUES "
+        insert_many = insert + ", ".join([places_of_one] * many)
+        return Shape(scalars, arrays, insert + places_of_one, insert_many, many, itemgetter(*picked) if arrays else None)
+
+    def write_new(self, connection: Connection, kind: str, metrics: tuple[str, ...], rows: list[Row]) -> Kept | None:
+        """Keep the rows (ascending) if every one of them is new and its time not sealed; None, and nothing kept, when not."""
+        if rows[0][1] < self._chunks.highest or not self._insert_all(connection, kind, metrics, rows):
+            return None
+        return Kept(kind, metrics, Outcome(inserted=len(rows)), rows)
 
     def write(self, connection: Connection, kind: str, metrics: tuple[str, ...], rows: list[Row]) -> Kept:
         """Keep the rows (ascending); says what came of them."""
@@ -100,7 +141,7 @@ class Writer:
         shape = self.shape(kind, metrics)
         connection.execute("SAVEPOINT bulk")
         plain = rows if shape.only_scalars is None else [shape.only_scalars(row) for row in rows]
-        if connection.executemany(shape.insert, plain).rowcount != len(rows):
+        if _inserted(connection, shape, plain) != len(rows):
             connection.execute("ROLLBACK TO bulk")
             connection.execute("RELEASE bulk")
             return False
@@ -192,6 +233,18 @@ class Writer:
             blob = None if old is None else pack_vector([old] if isinstance(old, float) else list(old))
             rows.append((device, at, self._keys.metric[name], known.received, replaced, blob))
         connection.executemany("INSERT INTO revision (device, ts, metric, received, replaced, value) VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _inserted(connection: Connection, shape: Shape, rows: Sequence[Row]) -> int:
+    """Insert what is not there yet; how many that were."""
+    whole = len(rows) - len(rows) % shape.many
+    count = 0
+    for start in range(0, whole, shape.many):
+        flat = tuple(chain.from_iterable(rows[start : start + shape.many]))
+        count += connection.execute(shape.insert_many, flat).rowcount
+    if whole < len(rows):
+        count += connection.executemany(shape.insert, rows[whole:]).rowcount
+    return count
 
 
 @dataclass(frozen=True, slots=True)

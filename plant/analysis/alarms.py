@@ -181,26 +181,36 @@ STATUS_WORDS: Mapping[str, str] = {"fault_status1": "alarm", "fault_status2": "a
 """Words of a PCS that are zero when all is well → severity."""
 
 
-def module_conditions(metric: str, words: Sequence[float | None], who: str) -> list[Condition]:
-    """One condition per module whose word is not zero; modules count from 1. Silent elements (None, NaN) say nothing."""
+def module_conditions(metric: str, words: Sequence[float | None], who: str, meanings: Sequence[str] = ()) -> list[Condition]:
+    """One condition per module whose word is not zero; modules count from 1. Silent elements (None, NaN) say nothing. `meanings` are
+    what the maker says each bit means, lowest first."""
     severity = MODULE_WORDS[metric]
+    article = "an" if severity[0] in "aeiou" else "a"
     return [
         Condition(f"BATTERY_{number}_{severity.upper()}", severity,
-                  f"{who}: battery {number} reports {severity} word 0x{int(word):04X}.", metric, float(word), 0.0)
+                  f"{who}: battery {number} reports {article} {severity}: {_bits(int(word), meanings)}.", metric, float(word), 0.0)
         for number, word in enumerate(words, 1)
         if word and word == word
     ]
 
 
-def status_condition(metric: str, word: float, who: str) -> Condition | None:
-    """The condition of a PCS word that is not zero; the sentence names the bits, 0 being the lowest."""
+def _bits(word: int, meanings: Sequence[str]) -> str:
+    """The set bits of `word` in words, as far as they have a meaning, then the word itself.
+
+    >>> _bits(2, ("apart", "warm")), _bits(5, ("apart",)), _bits(2, ())
+    ('warm (0x0002)', 'apart, bit 2 (0x0005)', 'bit 1 (0x0002)')
+    """
+    said = [meanings[bit] if bit < len(meanings) else f"bit {bit}" for bit in range(word.bit_length()) if word >> bit & 1]
+    return f"{', '.join(said)} (0x{word:04X})"
+
+
+def status_condition(metric: str, word: float, who: str, meanings: Sequence[str] = ()) -> Condition | None:
+    """The condition of a PCS word that is not zero; the sentence names the bits, 0 being the lowest, or what they mean."""
     bits = int(word)
     if not bits:
         return None
-    names = ", ".join(str(bit) for bit in range(bits.bit_length()) if bits >> bit & 1)
-    severity = STATUS_WORDS[metric]
-    label = _lower(CATALOGUE[metric].en)
-    return Condition(metric.upper(), severity, f"{who}: {label} reports bit {names} (0x{bits:04X}).", metric, float(bits), 0.0)
+    message = f"{who}: {_lower(CATALOGUE[metric].en)} reports {_bits(bits, meanings)}."
+    return Condition(metric.upper(), STATUS_WORDS[metric], message, metric, float(bits), 0.0)
 
 
 def _number(value: float, metric: Metric) -> str:

@@ -10,7 +10,7 @@ from dashboard.figures.axes import Limit, limit_marks, padded, plain, times
 from dashboard.figures.bars import Bars, Group, bars
 from dashboard.figures.flow import direction, flow, frame, sentence, width
 from dashboard.figures.gaps import unbroken
-from dashboard.figures.heat import Heat, as_matrix, heat, scale_range
+from dashboard.figures.heat import FRAME, Heat, as_matrix, heat, scale_range
 from dashboard.figures.lines import Line, Plot, lines
 from dashboard.figures.sheet import Sheet, said, sheet
 from dashboard.figures.sheet import frame as sheet_frame
@@ -131,13 +131,15 @@ def test_a_heat_map_puts_every_value_in_its_place_and_links_it() -> None:
     drawn = heat(heat_table([1, 2, 3, 4]), TAIPEI)
     assert drawn["data"][0]["z"] == [[1, 2], [3, 4]]
     assert drawn["data"][0]["customdata"] == [["/bess?rack=0", "/bess?rack=1"], ["/bess?rack=2", "/bess?rack=3"]]
-    assert (drawn["data"][1]["x"], drawn["data"][1]["y"]) == ([1], [1])
+    for ring in drawn["data"][1:]:  # around the marked one at row 1, column 1, inside its field
+        corners = set(zip(ring["x"][:-1], ring["y"][:-1], strict=True))
+        assert corners == {(1 + x * FRAME, 1 + y * FRAME) for x in (-1, 1) for y in (-1, 1)} and ring["x"][-1] is None
 
 
 def test_a_silent_rack_is_a_dash_not_a_zero() -> None:
     drawn = heat(heat_table([1, NAN, 3, 4]), TAIPEI)
     assert drawn["data"][0]["z"][0][1] is None
-    assert [(note["x"], note["y"], note["text"]) for note in drawn["layout"]["annotations"]] == [(1, 0, "–")]
+    assert [(note["x"], note["y"], note["text"]) for note in drawn["layout"]["annotations"]] == [(1, 0, "—")]
 
 
 def test_a_heat_map_of_one_element() -> None:
@@ -176,7 +178,7 @@ def test_power_flows_the_way_its_sign_says() -> None:
 
 def test_the_picture_shows_unknown_nodes_as_unknown() -> None:
     drawn = flow(flow_table(pv=100.0), TAIPEI)
-    assert drawn["data"][7]["text"] == ["100 kW", "–", "–", "–"]
+    assert drawn["data"][7]["text"] == ["100 kW", "—", "—", "—"]
     assert drawn["data"][2]["line"]["dash"] == "dot"
 
 
@@ -218,7 +220,7 @@ def test_bars_of_voltages_zoom_to_their_range_and_others_start_at_zero() -> None
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "–"), (NAN, "–"), ("", "–"), (1234.5, "1,234.5"), (-3.0, "−3.0"), ("Standby", "Standby")]
+    ("value", "text"), [(None, "—"), (NAN, "—"), ("", "—"), (1234.5, "1,234.5"), (-3.0, "−3.0"), ("Standby", "Standby")]
 )
 def test_fields_of_a_sheet(value: Any, text: str) -> None:
     assert said(value, 1) == text

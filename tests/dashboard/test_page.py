@@ -127,11 +127,11 @@ def test_tiles_are_loaded_drawn_exported_and_kept_live_from_one_function(store: 
     table = tiles.load(store, SCOPE)
     assert list(table.columns["value"]) == [55.04, None, "Standby"]
     text = drawn(tiles.draw(table, SCOPE))
-    assert '"data-tile": "k:soc"' in text and '"55.0"' in text and '"–"' in text
+    assert '"data-tile": "k:soc"' in text and '"55.0"' in text and '"—"' in text
     assert tiles.live
     frame = tiles.live(store, SCOPE)
     assert frame
-    assert [t["text"] for t in frame["tiles"].values()] == ["55.0", "–", "Standby"]
+    assert [t["text"] for t in frame["tiles"].values()] == ["55.0", "—", "Standby"]
 
 
 @pytest.mark.parametrize(("count", "most", "columns"), [(8, 8, 8), (8, 6, 4), (14, 8, 7), (12, 8, 6), (1, 8, 1), (0, 8, 1), (9, 4, 3)])

@@ -12,7 +12,7 @@ import pytest
 from plotly.utils import PlotlyJSONEncoder
 
 from dashboard.book import discover
-from dashboard.loads import bess, explore, fleet, inverter, overview, units, vehicles
+from dashboard.loads import bess, explore, fleet, inverter, keyfigures, overview, units, vehicles
 from dashboard.loads.energy import today
 from dashboard.loads.rackmap import rack_map, rack_map_frame
 from dashboard.page import Panel, Scope, Tile
@@ -141,7 +141,7 @@ def test_every_panel_draws_in_every_state(panel: Panel, lang: str, state: str, s
 
 
 def tiles(store: Store) -> dict[str, Tile]:
-    return {tile.key: tile for tile in overview.tiles(store, SCOPE)}
+    return {tile.key: tile for tile in keyfigures.tiles(store, SCOPE)}
 
 
 def test_the_tiles_of_the_overview(store: Store) -> None:
@@ -230,7 +230,7 @@ def test_the_rack_table_is_s1s(store: Store) -> None:
     frame = bess.rack_frame(store, replace(SCOPE, unit=2))
     assert frame is not None
     assert frame["text"]["soc.Rack 03"] == "53.0"
-    assert frame["text"]["soh.Rack 03"] == "–"
+    assert frame["text"]["soh.Rack 03"] == "—"
 
 
 def test_a_unit_that_does_not_exist_is_empty_not_another_one(store: Store) -> None:

@@ -149,7 +149,7 @@ def test_module_words_name_the_module_from_one():
     words[6], words[20] = 4.0, 0x8001
     found = module_conditions("battery_protection", words, "rack 1")
     assert [(c.code, c.severity) for c in found] == [("BATTERY_7_PROTECTION", "protection"), ("BATTERY_21_PROTECTION", "protection")]
-    assert found[0].message == "rack 1: battery 7 reports protection word 0x0004."
+    assert found[0].message == "rack 1: battery 7 reports a protection: bit 2 (0x0004)."
 
 
 def test_silent_modules_say_nothing():
@@ -160,4 +160,4 @@ def test_a_status_word_names_its_bits():
     assert status_condition("fault_status1", 0.0, "pcs01") is None
     condition = status_condition("fault_status1", 0x84, "pcs01")
     assert (condition.code, condition.severity) == ("FAULT_STATUS1", "alarm")
-    assert condition.message == "pcs01: fault word 1 reports bit 2, 7 (0x0084)."
+    assert condition.message == "pcs01: fault word 1 reports bit 2, bit 7 (0x0084)."

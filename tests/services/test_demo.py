@@ -1,5 +1,6 @@
 """The demo plant in a store: a complete, marked, crash-safe history, and a live plant that goes on without a jump."""
 
+import multiprocessing
 import time
 from concurrent.futures import Future
 from dataclasses import replace
@@ -16,7 +17,8 @@ from plant.metrics import scalars_of, vectors_of
 from plant.model import DAY, HOUR, MINUTE, Quality, Window
 from plant.simulation import Plant, State
 from services.config import Config
-from services.demo import FILL, LivePlant, ahead, fill, is_filled
+from services.demo import FILL, LivePlant, fill, is_filled
+from services.demo_apart import Done, history
 from services.demo_devices import design_of, devices, names
 from services.demo_history import slices
 from services.demo_live import AHEAD, STATE
@@ -190,26 +192,41 @@ def test_a_fill_killed_between_its_last_two_writes_still_leaves_a_state(filled):
     assert other.records.setting(STATE) == store.records.setting(STATE)
 
 
-def test_parts_made_ahead_keep_order_and_errors():
-    def parts():
-        yield from range(20)
-        raise ValueError("broken")
+def test_history_made_apart_is_that_of_the_slices_and_tells_its_ends():
+    design = design_of(CONFIG)
+    start, until = Plant(design).newborn(1_760_052_600), (1_760_052_600 + 3600) * 1000
+    here = [(piece.until, list(piece.parts)) for piece in slices(Plant(design), start, until, until, "site")]
+    apart = list(history(design, start, until, "site"))
+    assert [message.until for message in apart if isinstance(message, Done)] == [end for end, _ in here]
+    parts = [part for _, piece in here for part in piece]
+    sent = [message for message in apart if not isinstance(message, Done)]
+    assert [(part.device, part.kind) for part in sent] == [(part.device, part.kind) for part in parts]
+    for mine, theirs in zip(parts, sent, strict=True):
+        for (name, column), other in zip(mine.whole().values.items(), theirs.whole().values.values(), strict=True):
+            assert np.array_equal(column, other, equal_nan=True), name
 
-    taken = []
-    with pytest.raises(ValueError, match="broken"):
-        for part in ahead(parts(), depth=2):
-            taken.append(part)
-    assert taken == list(range(20))
-    for part in ahead(iter(range(100)), depth=2):
-        if part == 3:
-            break
+
+def test_what_goes_wrong_apart_is_raised_here():
+    design = design_of(CONFIG)
+    broken = replace(Plant(design).newborn(1_760_052_600), soc=np.zeros(5))
+    with pytest.raises(ValueError, match="5"):
+        list(history(design, broken, (1_760_052_600 + 3600) * 1000, "site"))
+
+
+def test_a_history_that_is_not_wanted_any_more_ends_its_process():
+    design = design_of(CONFIG)
+    made = history(design, Plant(design).newborn(1_760_052_600), (1_760_052_600 + 86_400) * 1000, "site")
+    next(made)
+    assert [child.name for child in multiprocessing.active_children()] == ["demo-simulation"]
+    made.close()
+    assert not multiprocessing.active_children()
 
 
 def test_no_second_is_told_twice_or_left_out_at_midnight():
     plant, told = Plant(design_of(CONFIG)), []
     start = plant.newborn(1_760_052_600)  # 23:30 UTC
     for piece in slices(plant, start, (1_760_052_600 + 3600) * 1000, NOW, "site"):
-        told += [columns.at for device, _, columns in piece.parts if device == "site"]
+        told += [part.scalars.at for part in piece.parts if part.device == "site"]
     at = np.concatenate(told)
     assert np.unique(at).size == at.size
     assert 3590 <= at.size <= 3600
