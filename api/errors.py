@@ -172,7 +172,12 @@ class FieldError:
     @property
     def field(self) -> str:
         """The place as S2 writes it: `3.soc`, without `body` or `query`."""
-        return ".".join(str(part) for part in self.loc[1:]) or str(self.loc[0])
+        return clean(".".join(str(part) for part in self.loc[1:]) or str(self.loc[0]))
+
+
+def clean(text: str) -> str:
+    """`text` without the halves of surrogate pairs, which JSON may carry in and UTF-8 cannot carry out."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 SHOWN_ERRORS = 100
@@ -183,7 +188,7 @@ def invalid(errors: Sequence[FieldError]) -> Invalid:
     """The exception that says what is wrong with the input."""
     first = errors[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Invalid(f"{first.field}: {first.message}{more}", errors=list(errors[:SHOWN_ERRORS]))
+    return Invalid(clean(f"{first.field}: {first.message}{more}"), errors=list(errors[:SHOWN_ERRORS]))
 
 
 def status_of(error: PlantError, path: str = "") -> int:
@@ -209,7 +214,7 @@ def shown(value: Any) -> Any:
     if isinstance(value, float):
         return value if value - value == 0 else str(value)
     if isinstance(value, str):
-        text = value.encode("utf-8", "replace").decode("utf-8")
+        text = clean(value)
         return text if len(text) <= 120 else text[:117] + "…"
     if isinstance(value, bytes):
         return None
@@ -225,12 +230,14 @@ def body(error: PlantError, status: int, trace_id: str, at: int) -> dict[str, An
     details = dict(error.details)
     errors: list[FieldError] = details.pop("errors", [])
     if errors:
-        details["field_errors"] = [{"field": e.field, "message": e.message, "received_value": shown(e.received)} for e in errors]
+        details["field_errors"] = [{"field": e.field, "message": clean(e.message), "received_value": shown(e.received)} for e in errors]
     elif isinstance(error, Invalid):
         details.setdefault("field_errors", [])
     detail: Any = error.message
     if status == 422:
-        detail = [{"type": e.kind, "loc": list(e.loc), "msg": e.message, "input": shown(e.received)} for e in errors] or [
+        detail = [
+            {"type": e.kind, "loc": [shown(part) for part in e.loc], "msg": clean(e.message), "input": shown(e.received)} for e in errors
+        ] or [
             {"type": "value_error", "loc": ["body"], "msg": error.message, "input": None}
         ]
     limit = {"rate_limit": details["rate_limit"]} if "rate_limit" in details else {}  # S2's clients look for it at the top

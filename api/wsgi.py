@@ -66,6 +66,7 @@ _EXPOSED = ("Access-Control-Expose-Headers", "X-Trace-Id, X-RateLimit-Limit, X-R
 def receive(app: flask.Flask, context: Context) -> None:
     """First of all hooks, before the guard: trace id and clock of the request, unknown paths, preflights, the JSON face of `/`."""
     app.config["MAX_CONTENT_LENGTH"] = context.config.max_body_mb << 20
+    app.wsgi_app = _ended_by_the_server(app.wsgi_app)  # type: ignore[method-assign]
     known = _Known(app)
     face = next(op for op in context.operations if op.path == "/")
     assert isinstance(face, Operation)
@@ -75,8 +76,6 @@ def receive(app: flask.Flask, context: Context) -> None:
         request = flask.request
         flask.g.trace_id = trace_id(request.headers.get("X-Trace-Id"))
         flask.g.started = time.perf_counter()
-        if request.headers.get("Transfer-Encoding"):  # a body of unknown length, which the server ends
-            request.environ["wsgi.input_terminated"] = True
         rule = request.url_rule
         if rule is None or (rule.rule == CATCH_ALL and RESERVED.match(f"/{request.path.lstrip('/')}")):
             known.check(request.path, request.method)
@@ -108,6 +107,17 @@ def receive(app: flask.Flask, context: Context) -> None:
     app.register_error_handler(PlantError, lambda error: _refuse(context, error))
     app.register_error_handler(HTTPException, lambda error: _refuse_http(context, error))
     app.register_error_handler(Exception, lambda error: _fail(context, error))
+
+
+def _ended_by_the_server(inner: Any) -> Any:
+    """Lets werkzeug read bodies that come in chunks: their length is unknown, and the server says where they end."""
+
+    def call(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ.get("HTTP_TRANSFER_ENCODING"):
+            environ["wsgi.input_terminated"] = True
+        return inner(environ, start_response)
+
+    return call
 
 
 def mount(app: flask.Flask, context: Context) -> None:

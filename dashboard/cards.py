@@ -85,7 +85,7 @@ def empty(panel: Panel, scope: Scope, kept: tuple[str, str] | None = None) -> ht
     """Nothing to show in this window: said honestly; `kept` is a sentence and a link to where there is something."""
     link = html.A(kept[0], href=kept[1], **{"data-nav": "1"}) if kept else None
     return html.Div(
-        [icon("inbox"), html.P(word("panel.empty", scope.lang)), link],
+        [icon("inbox"), html.P(word("panel.empty.now" if panel.is_current else "panel.empty", scope.lang)), link],
         className="vd-state",
         style={"minHeight": f"{min(panel.height, 240)}px"},
         role="status",

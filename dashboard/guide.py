@@ -10,13 +10,13 @@ from dashboard.page import Page, Scope
 from dashboard.words import word
 from datastore.store import Store
 
-BATTERY = '''[{"device_id": "bess01", "kind": "bess",
-        "timestamp": "<at>", "values": {"soc": 55.2, "power": 120}}]'''
-INVERTER = '''[{"device_id": "inverter01", "kind": "inverter",
-        "timestamp": "<at>", "values": {"total_active_power": 84.5}}]'''
-VEHICLE = '''[{"vin": "VIN-DEMO-001", "ts": "<at>",
+BATTERY = """[{"device_id": "bess01", "kind": "bess",
+        "timestamp": "<at>", "values": {"soc": 55.2, "power": 120}}]"""
+INVERTER = """[{"device_id": "inverter01", "kind": "inverter",
+        "timestamp": "<at>", "values": {"total_active_power": 84.5}}]"""
+VEHICLE = """[{"vin": "VIN-DEMO-001", "ts": "<at>",
         "soc": 78.5, "soh": 94.1, "pack_voltage": 355.2,
-        "pack_current": -12.4, "max_temp": 31.5}]'''
+        "pack_current": -12.4, "max_temp": 31.5}]"""
 BODIES = {
     "": ("/api/v1/readings", BATTERY),
     "bess": ("/api/v1/readings", BATTERY),

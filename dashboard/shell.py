@@ -30,6 +30,7 @@ __all__ = [
     "skeleton",
 ]
 
+
 def skeleton() -> html.Div:
     """The layout before the first answer: places, no content. The URL fills them."""
     return html.Div(

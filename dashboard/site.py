@@ -46,9 +46,8 @@ class Site(Dash):
 
     def _config(self) -> dict[str, Any]:
         """What the renderer is told: also where plotly.js is, under an address that browsers may keep."""
-        file = "package_data/plotly.min.js"
-        stamp = packed.mark(Path(plotly.__file__).parent / file)
-        return {**super()._config(), "plotlyjs_url": f"/_dash-component-suites/plotly/{build_fingerprint(file, plotly.__version__, stamp)}"}
+        # of "locally" the renderer only makes an address without a fingerprint
+        return {**super()._config(), "serve_locally": False, "plotlyjs_url": plotly_address()}
 
     def interpolate_index(self, **parts: Any) -> str:
         scope = asked(self.zone)
@@ -61,6 +60,14 @@ class Site(Dash):
             script=word("login.script", scope.lang),
             **{name: parts[name] for name in ("metas", "css", "app_entry", "config", "scripts", "renderer")},
         )
+
+
+@cache
+def plotly_address() -> str:
+    """Where plotly.js is on this server; another version has another address."""
+    file = "package_data/plotly.min.js"
+    stamp = packed.mark(Path(plotly.__file__).parent / file)
+    return f"/_dash-component-suites/plotly/{build_fingerprint(file, plotly.__version__, stamp)}"
 
 
 def asked(zone: str) -> Scope:

@@ -79,6 +79,7 @@ SHELL: Texts = {
     "panel.close": ("Close full screen", "離開全螢幕", "Salir de pantalla completa"),
     "panel.loading": ("Loading", "載入中", "Cargando"),
     "panel.empty": ("No data in this window", "此區間沒有資料", "Sin datos en esta ventana"),
+    "panel.empty.now": ("Nothing of this kind is reported", "未回報此類資料", "No se informa nada de este tipo"),
     "panel.empty.try": (
         "Choose a longer window, or send readings:",
         "請選擇較長的區間，或傳送讀值：",

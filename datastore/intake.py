@@ -32,6 +32,10 @@ MOST_PER_COMMIT = 20_000
 VECTOR = 30
 PATIENCE_S = 2.0
 """How long a submit waits for room in a full queue."""
+GATHER_SHARE = 0.25
+"""How long the writer waits for callers that usually come together, as a share of the last commit: without it, two halves of them
+take turns and everyone waits for two commits."""
+GATHER_MOST_S = 0.004
 _NONE: frozenset[str] = frozenset()
 
 
@@ -93,6 +97,7 @@ class Intake:
         self._closed = False
         self._accepted = self._duplicates = self._rejected = self._failed = self._commits = 0
         self._last_commit_ms = 0.0
+        self._expected = 0
         self._writer = Thread(target=self._write, name="intake", daemon=True)
         self._writer.start()
 
@@ -217,6 +222,8 @@ class Intake:
                 except BaseException as error:  # a thread that died silently would leave every caller waiting
                     log.exception("the intake failed outside a commit")
                     _fail([submit for submit in group if not submit.future.done()], error)
+                # whoever was just told, and whoever waits already
+                self._expected = len(group) + self._queue.qsize()
             with self._room:
                 self._waiting -= sum(submit.rows for submit in group)
                 self._weight -= sum(submit.weight for submit in group)
@@ -233,6 +240,7 @@ class Intake:
                 if not group:
                     submit = self._queue.get()
                     until = time.monotonic() + self._linger_s
+                    self._let_gather()
                 elif self._linger_s and (left := until - time.monotonic()) > 0:
                     submit = self._queue.get(timeout=left)
                 else:
@@ -244,6 +252,13 @@ class Intake:
             group.append(submit)
             weight += submit.weight
         return group, False
+
+    def _let_gather(self) -> None:
+        """Give those who were told a moment ago the time to come back, a small part of what a commit takes."""
+        patience = min(GATHER_SHARE * self._last_commit_ms / 1000, GATHER_MOST_S)
+        until = time.monotonic() + patience
+        while self._queue.qsize() + 1 < self._expected and time.monotonic() < until:
+            time.sleep(patience / 4)
 
     def _commit(self, group: list[_Submit]) -> None:
         """Keep the group in one transaction; when that fails for a reason of its own readings, each submit alone."""
@@ -293,6 +308,7 @@ class Intake:
         fresh = {(d.kind, d.device_id): d for d in strangers if d.device_id not in known.get(d.kind, _NONE)}
         if fresh:
             self._records.put_devices(fresh.values())
+            self._registry.adopt(fresh.values())
 
     def _settle(self, group: list[_Submit], outcomes: list[Outcome]) -> None:
         """Make the committed readings known, then acknowledge: who is told that a reading is kept finds it everywhere."""

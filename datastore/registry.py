@@ -1,12 +1,13 @@
 """What the intake must know of the devices for every single reading, derived once per change of the records."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from datastore.ports import Records
+from plant.model import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,19 @@ class Registry:
                 if version != self._known.version:
                     self._known = self._read(version)
         return self._known
+
+    def adopt(self, fresh: Iterable[Device]) -> None:
+        """Devices that were registered just now, by one change of the records: if there was no other, nothing need be read again
+        (a fleet of thousands that turns up would otherwise be read from the start with every commit)."""
+        version = self._records.devices_version()
+        with self._lock:
+            before = self._known
+            if version != before.version + 1:
+                return
+            known = {kind: set(ids) for kind, ids in before.known.items()}
+            for device in fresh:
+                known.setdefault(device.kind, set()).add(device.device_id)
+            self._known = replace(before, version=version, known=known)
 
     def _read(self, version: int) -> Known:
         known: defaultdict[str, set[str]] = defaultdict(set)

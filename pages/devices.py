@@ -9,7 +9,7 @@ PAGE = Page(
     title="page.devices",
     order=80,
     icon="hdd-network",
-    controls=(Control("device", "devices.kind", devices.kind_options, all_="all"),),
+    controls=(Control("device", "devices.kind", devices.kind_options, all_="devices.brief"),),
     panels=(
         Panel("devices-fleet", "panel.devices", devices.device_table, sheet, devices.device_frame, span=12, height=480, is_current=True),
     ),

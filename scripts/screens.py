@@ -1,7 +1,7 @@
 """Screenshots of every page of a running demo plant, dark and light, desk and phone, into docs/screens.
 
-    make run            # in one terminal
-    make screens        # in another; ADDRESS=http://127.0.0.1:8000 by default
+make run            # in one terminal
+make screens        # in another; ADDRESS=http://127.0.0.1:8000 by default
 """
 
 import os
@@ -30,7 +30,9 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+        )
         for size, (width, height) in SIZES.items():
             for theme in ("dark", "light"):
                 page = browser.new_page(viewport={"width": width, "height": height})

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from datastore.ports import Latest
 from datastore.store import Store
 from plant.analysis.alarms import (
+    BRANCH_SILENT,
     IDLE,
     MODULE_WORDS,
+    ON_DELAY,
     SEVERITIES,
     SILENT,
     STATUS_WORDS,
@@ -18,6 +20,7 @@ from plant.analysis.alarms import (
     Timer,
     Watched,
     advance,
+    branch_condition,
     limit_condition,
     module_conditions,
     silence_condition,
@@ -25,7 +28,7 @@ from plant.analysis.alarms import (
     status_condition,
     watched,
 )
-from plant.analysis.peers import CHARGE, STRINGS, charge_condition, middle, string_conditions
+from plant.analysis.peers import CHARGE, LEAST_PEERS, STRINGS, charge_condition, middle, string_conditions
 from plant.errors import Unavailable
 from plant.model import DAY, MINUTE, SECOND, Alarm, Device, Kind, Value
 
@@ -80,6 +83,7 @@ class _Watch:
 
     device: Device
     rules: tuple[Watched, ...]
+    begun: int
     timers: dict[Limit, Timer] = field(default_factory=dict)
     heard: dict[str, int] = field(default_factory=dict)
     spoken: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -138,18 +142,37 @@ class AlarmWatch:
         latest = self._store.telemetry.latest()
         self._refresh_devices(latest.keys(), now)
         among = self._middles(latest, now)
-        changed: list[Alarm] = []
+        wanted: dict[Key, dict[str, Condition]] = {}
         for key, reading in latest.items():
+            watch = self._watch(key, reading, self._open.get(key, _NONE), now)
+            if watch is not None:
+                wanted[key] = _conditions(watch, reading, now, among.get(watch.device.parent or ""))
+        self._gather_silence(wanted)
+        changed: list[Alarm] = []
+        for key, conditions in wanted.items():
             standing = self._open.get(key, _NONE)
-            watch = self._watch(key, reading, standing, now)
-            if watch is None:
-                continue
-            wanted = _conditions(watch, reading, now, among.get(watch.device.parent or ""))
-            if wanted or standing:
-                changed += self._settle(key, watch.device, wanted, standing, now)
+            if conditions or standing:
+                changed += self._settle(key, self._watches[key].device, conditions, standing, now)
         for key in [key for key in self._open if key not in self._watches]:
             changed += self._settle(key, Device(*key), {}, self._open[key], now)
         return changed
+
+    def _gather_silence(self, wanted: dict[Key, dict[str, Condition]]) -> None:
+        """Where all devices below another are silent, that is one event: it is told once, at the parent, not by each of them."""
+        below: dict[str, list[Key]] = {}
+        for key in wanted:
+            parent = self._watches[key].device.parent
+            if parent:
+                below.setdefault(parent, []).append(key)
+        silent = {key for key in wanted if SILENT in wanted[key]}
+        for parent_key in [key for key in wanted if key[0] in below]:
+            mute = below[parent_key[0]]
+            if len(mute) < LEAST_PEERS or not silent.issuperset(mute):
+                continue
+            ages = [condition.value or 0.0 for key in mute if (condition := wanted[key].pop(SILENT, None))]
+            if ages and parent_key not in silent:
+                condition = branch_condition(self._watches[parent_key].who, len(mute), int(max(ages)))
+                wanted[parent_key][condition.code] = condition
 
     def _middles(self, latest: Mapping[Key, Latest], now: int) -> dict[str, float]:
         """Parent → middle state of charge of its racks that spoke lately."""
@@ -180,7 +203,7 @@ class AlarmWatch:
             return found
         if reading.at < now - ARCHIVED_AFTER and SILENT not in standing:
             return None
-        watch = self._watches[key] = _Watch(device, watched(device.kind, _lfp(device)))
+        watch = self._watches[key] = _Watch(device, watched(device.kind, _lfp(device)), now)
         _resume(watch, standing)
         return watch
 
@@ -219,7 +242,7 @@ def _by_device(alarms: Iterable[Alarm]) -> dict[Key, dict[str, Alarm]]:
 
 def _ours(alarm: Alarm) -> bool:
     codes = {limit.code for rule in watched(alarm.kind) for limit in rule.limits}
-    return alarm.code in (SILENT, CHARGE.code) or alarm.metric in _WORDS or alarm.code in codes
+    return alarm.code in (SILENT, BRANCH_SILENT, CHARGE.code) or alarm.metric in _WORDS or alarm.code in codes
 
 
 def _lfp(device: Device) -> bool:
@@ -265,7 +288,9 @@ def _judge_charge(watch: _Watch, reading: Latest, now: int, among: float | None,
         return
     before = watch.timers.get(CHARGE, IDLE)
     wanted = None if watch.silent else CHARGE.wanted(abs(value - among))
-    timer = advance(before, wanted, now, on_delay=PEERS_DELAY, off_delay=PEERS_DELAY)
+    # what is so when the watch begins has been so for longer than anybody looked
+    on_delay = PEERS_DELAY if now - watch.begun >= PEERS_DELAY else ON_DELAY
+    timer = advance(before, wanted, now, on_delay=on_delay, off_delay=PEERS_DELAY)
     if timer == IDLE:
         watch.timers.pop(CHARGE, None)
     else:

@@ -5,7 +5,7 @@ from plant.model import Device, Kind, ScheduleEvent, Window
 from plant.simulation import Design
 from plant.simulation.design import CAPACITY_AH, CELL_NOMINAL, LINE_VOLTAGE, PCS_KW
 from plant.simulation.dispatch import events
-from plant.simulation.measure import METER_PHASE_V
+from plant.simulation.instruments import METER_PHASE_V
 from plant.simulation.pv import PEAK, RATED, STRINGS, TRACKERS
 from services.config import Config
 
@@ -56,8 +56,9 @@ def devices(design: Design, config: Config) -> list[Device]:
     for k, rack in enumerate(ids["rack"]):
         u, r = divmod(k, design.racks)
         rating = {"capacity_kwh": rack_kwh, "capacity_ah": rack_ah, "power_kw": rack_kw, "voltage_v": rack_v}
-        parts = {"modules": design.modules, "cells_per_module": design.cells_per_module, "cells": design.cells, "sensors": design.sensors}
-        found.append(make(rack, Kind.RACK, f"BESS {u + 1:02d} rack {r + 1:02d}", ids["bess"][u], rating, chemistry="LFP", words=WORDS, **parts))
+        parts: dict[str, object] = {"words": WORDS, "modules": design.modules, "cells_per_module": design.cells_per_module}
+        parts |= {"cells": design.cells, "sensors": design.sensors}
+        found.append(make(rack, Kind.RACK, f"BESS {u + 1:02d} rack {r + 1:02d}", ids["bess"][u], rating, chemistry="LFP", **parts))
     for i, inverter in enumerate(ids["inverter"]):
         rating = {"power_kw": RATED, "peak_power_kw": PEAK}
         found.append(make(inverter, Kind.INVERTER, f"Inverter {i + 1:02d}", site, rating, mppt=TRACKERS, strings=STRINGS))

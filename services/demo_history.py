@@ -9,7 +9,10 @@ from datastore.ports import Columns, Instants, Numbers
 from datastore.store import Store
 from plant.model import DAY, HOUR, MINUTE, Quality
 from plant.simulation import Plant, State, Trace, faults
-from plant.simulation.measure import Instruments, Table, agree, site_seconds
+from plant.simulation.battery_readings import agree, rack_vectors, racks, units
+from plant.simulation.converter_readings import inverter_vectors, inverters, pcs
+from plant.simulation.instruments import Instruments, Table
+from plant.simulation.site_readings import meters, site, site_seconds, weather
 from services.demo_devices import names
 
 FINE = DAY
@@ -78,27 +81,28 @@ def slices(plant: Plant, state: State, until: int, now: int, site_id: str, told:
 def _parts(plant: Plant, trace: Trace, ahead: Trace | None, told: bool, now: int, site_id: str) -> Iterator[Part]:
     """All devices of one trace. `ahead` is the step after it, whose seconds before midnight still belong to this day; `told` means that
     this trace's own first seconds were given with the slice before."""
-    ids, read, d = names(plant.design, site_id), Instruments(plant, trace), plant.design
+    ids, tools, d = names(plant.design, site_id), Instruments(plant, trace), plant.design
     at = (trace.at * 1000).astype(np.int64)
     silent = faults.rack_silent(trace.at, d.seed, d.count)
     held = np.repeat(faults.unit_held(trace.at, d.seed, d.units), d.racks, axis=1)
-    racks = read.racks()
+    rack_table = racks(tools)
     fine = np.flatnonzero((at >= now - FINE) | (at % COARSE_RACK == 0))
     for rack, device in enumerate(ids["rack"]):
-        vectors = read.rack_vectors(fine, np.array([rack]))
-        agree(racks, vectors, fine, np.array([rack]))
-        yield _device(device, "rack", at, racks, rack, vectors, fine, ~silent[:, rack], held[:, rack])
-    units = read.units(racks)
-    inverters = read.inverter_vectors(every := np.flatnonzero((at >= now - FINE) | (at % COARSE_INVERTER == 0)))
-    table = read.inverters()
+        vectors = rack_vectors(tools, fine, np.array([rack]))
+        agree(rack_table, vectors, fine, np.array([rack]))
+        yield _device(device, "rack", at, rack_table, rack, vectors, fine, ~silent[:, rack], held[:, rack])
+    unit_table = units(tools, rack_table)
+    strings = inverter_vectors(tools, every := np.flatnonzero((at >= now - FINE) | (at % COARSE_INVERTER == 0)))
+    table = inverters(tools)
     for i, inverter in enumerate(ids["inverter"]):
-        one = {name: values[:, i : i + 1] for name, values in inverters.items()}
+        one = {name: values[:, i : i + 1] for name, values in strings.items()}
         yield _device(inverter, "inverter", at, table, i, one, every)
     spoken = ~faults.pcs_silent(trace.at, trace.born, d.seed, d.units)
-    for kind, values in (("bess", units), ("pcs", read.pcs()), ("meter", read.meters()), ("weather", read.weather())):
+    others = (("bess", unit_table), ("pcs", pcs(tools)), ("meter", meters(tools)), ("weather", weather(tools)))
+    for kind, values in others:
         for k, device in enumerate(ids[kind]):
             yield _device(device, kind, at, values, k, heard=spoken[:, k] if kind == "pcs" else None)
-    yield Part(site_id, "site", _site(plant, trace, ahead, told, read.site(units)))
+    yield Part(site_id, "site", _site(plant, trace, ahead, told, site(tools, unit_table)))
 
 
 def _device(

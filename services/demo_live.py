@@ -13,7 +13,7 @@ import numpy as np
 from datastore.store import Store
 from plant.errors import PlantError
 from plant.model import DAY, HOUR, MINUTE, SECOND, Block, Quality, Window
-from plant.simulation import Plant, State, faults, measure
+from plant.simulation import Plant, State, faults, measure, rejoined
 from plant.simulation.measure import Measured
 from services.config import Config
 from services.demo_apart import Done, history
@@ -93,20 +93,17 @@ class LivePlant:
             log.exception("the demo plant stopped")
 
     def _resume(self) -> State:
-        """The state to go on from: the kept one, or a new plant one minute ago. No more than the demo's length is made up."""
+        """The state to go on from: the kept one, or a new plant one minute ago."""
         kept = self._store.records.setting(STATE)
-        floor = self._clock() // MINUTE * MINUTE
         if kept is None:
             self._store.records.put_devices(devices(self._design, self._config))
-            return self._plant.newborn((floor - MINUTE) / 1000)
+            return self._plant.newborn((self._clock() // MINUTE * MINUTE - MINUTE) / 1000)
         state, self._settled = State.from_json(kept), bool(kept.get("settled"))
-        oldest = (floor - self._config.demo_days * DAY) / 1000
-        if state.at < oldest:
-            state.at = oldest
         return state
 
     def _make_up(self, state: State) -> State:
-        """Bring `state` to the last full minute if it lies more than ten minutes back; shorter gaps are ticked through."""
+        """Bring `state` to the last full minute if it lies more than ten minutes back; shorter gaps are ticked through. No more than the
+        demo's length is made up: before that, the plant is not known."""
         self._award()
         if self._clock() - state.at * 1000 <= 10 * MINUTE:
             return state
@@ -115,6 +112,9 @@ class LivePlant:
                 return state
             state = self.tick(state)
         until = self._clock() // MINUTE * MINUTE
+        oldest = (until - self._config.demo_days * DAY) / 1000
+        if state.at < oldest:
+            state = rejoined(state, self._design, oldest)
         with closing(history(self._design, state, until, self._config.site_id)) as missed:
             for message in missed:
                 if self._stop.is_set():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.config import SETTINGS, Config, SettingError
+from services.config import SETTINGS, Config, SettingError, doubts
 
 
 def settings(tmp_path: Path, **env: str) -> Config:
@@ -34,6 +34,22 @@ def test_the_defaults_are_an_open_product_on_loopback(tmp_path: Path) -> None:
         ({"APP_ENV": "production"}, "SECRET_KEY"),
         ({"APP_ENV": "production", "SECRET_KEY": "short"}, "SECRET_KEY"),
         ({"APP_ENV": "production", "SECRET_KEY": "your-secret-key-" * 3}, "SECRET_KEY"),
+        ({"APP_ENV": "production", "SECRET_KEY": "Change-me-before-you-go-live-please"}, "SECRET_KEY"),
+        ({"APP_ENV": "production", "SECRET_KEY": "ab" * 32}, "SECRET_KEY"),
+        ({"APP_ENV": "production", "SECRET_KEY": "0123456789abcdef" * 2, "JWT_SECRET_KEY": "short"}, "JWT_SECRET_KEY"),
+        (
+            {
+                "APP_ENV": "production",
+                "ADMIN_PASSWORD": "admin",
+                "SECRET_KEY": "0123456789abcdef" * 2,
+                "JWT_SECRET_KEY": "9" + "fedcba98" * 4,
+            },
+            "ADMIN_PASSWORD",
+        ),
+        ({"CORS_ORIGINS": "https://a.example/path"}, "CORS_ORIGINS"),
+        ({"CORS_ORIGINS": "hmi.example"}, "CORS_ORIGINS"),
+        ({"EMBED_ORIGINS": "https://a.example; script-src *"}, "EMBED_ORIGINS"),
+        ({"SITE_ID": "plant/1"}, "SITE_ID"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, env: dict[str, str], named: str) -> None:
@@ -81,3 +97,49 @@ def test_a_data_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) 
 def test_every_setting_has_a_name_of_its_own() -> None:
     names = [name for setting in SETTINGS for name in (setting.name, *setting.aliases)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("RATELIMIT", "RATE_LIMIT"),
+        ("port", "PORT"),
+        ("ADMIN_PASWORD", "ADMIN_PASSWORD"),
+        ("DATABASE_URI", "DATABASE_URL"),
+        ("LOGLEVEL", "LOG_LEVEL"),
+    ],
+)
+def test_a_misspelt_setting_is_named_with_the_one_meant(name: str, meant: str) -> None:
+    assert doubts({name: "1"}) == [f"{name} is not a setting; did you mean {meant}?"]
+
+
+def test_what_else_is_in_the_environment_is_nobodys_business() -> None:
+    others = "HOME HOSTNAME HOSTTYPE PATH PORTS LANG SHLVL PWD TERM USER LOGNAME SSH_AUTH_SOCK PYTHONPATH VIRTUAL_ENV TZ XDG_DATA_DIRS"
+    assert doubts(dict.fromkeys(others.split(), "x")) == []
+
+
+def test_every_name_in_the_settings_file_must_be_a_setting() -> None:
+    assert doubts({"SITE_TZ": "UTC", "FLUX": "1"}, ["FLUX", "SITE_TZ"]) == ["FLUX is not a setting: it stands in .env and nothing reads it"]
+
+
+@pytest.mark.parametrize(
+    ("env", "named"),
+    [
+        ({"PORT": "9002", "API_PORT": "9001"}, "PORT and API_PORT"),
+        ({"ALLOW_OPEN": "1", "AUTH_MODE": "protected"}, "ALLOW_OPEN"),
+        ({"ALLOW_OPEN": "1", "APP_ENV": "production"}, "ALLOW_OPEN"),
+        ({"CORS_ORIGINS": "*,https://hmi.example"}, "CORS_ORIGINS"),
+        ({"ADMIN_PASSWORD": "admin"}, "ADMIN_PASSWORD"),
+        ({"SECRET_KEY": "k" * 40, "JWT_SECRET_KEY": "k" * 40}, "SECRET_KEY and JWT_SECRET_KEY"),
+        ({"RATE_LIMIT": "5000", "RATE_LIMIT_INGEST": "100"}, "RATE_LIMIT"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_named_without_secrets(env: dict[str, str], named: str) -> None:
+    (doubt,) = doubts(env)
+    assert doubt.startswith(named) and "\n" not in doubt
+    assert not any(env[name] in doubt for name in ("ADMIN_PASSWORD", "SECRET_KEY") if name in env and len(env[name]) > 5)
+
+
+def test_settings_that_agree_raise_no_doubt() -> None:
+    assert doubts({"PORT": "9001", "API_PORT": "9001", "AUTH_MODE": "protected", "RATE_LIMIT": "0", "RATE_LIMIT_INGEST": "0"}) == []
+    assert doubts({setting.name: setting.default for setting in SETTINGS}) == []

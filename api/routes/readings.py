@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from api import exact
 from api.contract import ADDRESSABLE, INSTANT_SCHEMA, Answer, Batch, Context, Ingest
-from api.errors import FieldError, invalid
+from api.errors import FieldError, clean, invalid
 from api.kinds import Kinds
 from datastore.ports import Outcome
 from datastore.vetting import LONGEST_ID
@@ -91,7 +91,7 @@ class _Sorter:
 
     def refuse(self, index: int, name: str, reason: str) -> None:
         """Note a row that stays outside."""
-        self.rejected.append({"index": index, "field": name, "reason": reason})
+        self.rejected.append({"index": index, "field": clean(name), "reason": clean(reason)})
 
 
 def kind_of(known: Sequence[str], metrics: Iterable[str]) -> str:
@@ -192,8 +192,8 @@ def _one(sorter: _Sorter, index: int, raw: Any) -> None:
     if fault is None:
         try:
             return sorter.add(index, msgspec.convert(raw, Row))
-        except msgspec.ValidationError as error:
-            fault = _place(str(error))
+        except ValueError as error:
+            fault = _place(error)
     return sorter.refuse(index, *fault)
 
 
@@ -217,8 +217,11 @@ def _odd(raw: Any) -> tuple[str, str] | None:
     return None
 
 
-def _place(message: str) -> tuple[str, str]:
+def _place(error: ValueError) -> tuple[str, str]:
     """msgspec's sentence as (field, reason): "Expected `str`, got `int` - at `$.device_id`"."""
+    if isinstance(error, UnicodeError):
+        return "reading", "a key or a text holds half a surrogate pair, which is no character"
+    message = str(error)
     reason, _, path = message.partition(" - at `$")
     field_name = path.rstrip("`").lstrip(".").split("[")[0]
     if "missing required field" in reason:
@@ -256,8 +259,8 @@ def _exact_table(raw: Any) -> Table:
         raise invalid([odd])
     try:
         return msgspec.convert(raw, Table)
-    except msgspec.ValidationError as error:
-        name, reason = _place(str(error))
+    except ValueError as error:
+        name, reason = _place(error)
         raise invalid([FieldError(("body", name), "value_error", reason)]) from None
 
 

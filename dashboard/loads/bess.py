@@ -1,5 +1,6 @@
 """What the BESS page shows: the rack table of S1, comparison of racks, cells of one rack."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -127,8 +128,22 @@ def compare_asks(store: Store, scope: Scope) -> list[history.Ask]:
     ]
 
 
+_shared: dict[str, tuple[object, str, Table]] = {}
+_gate = threading.Lock()
+
+
 def compare_table(store: Store, scope: Scope) -> Table:
-    """Columns: `at` and one per rack. Without a chosen rack the one furthest from the median of its neighbours stands out."""
+    """Columns: `at` and one per rack. Without a chosen rack the one furthest from the median of its neighbours stands out. Comparison and
+    deviation are asked for at the same time: who comes second within a second gets the same table."""
+    key = f"{scope.topic('compare')} {store.clock() // 1000}"
+    with _gate:
+        kept = _shared.get("newest")
+        if kept is None or kept[0] is not store.telemetry or kept[1] != key:
+            kept = _shared["newest"] = (store.telemetry, key, _compared(store, scope))
+    return kept[2]
+
+
+def _compared(store: Store, scope: Scope) -> Table:
     asks = compare_asks(store, scope)
     table = history.history(store, scope, asks, limits=False, narrowest=MINUTE)
     if table.is_empty or scope.rack is not None:

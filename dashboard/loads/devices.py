@@ -28,7 +28,10 @@ def kind_options(store: Store, scope: Scope) -> list[tuple[str, str]]:
 def device_table(store: Store, scope: Scope) -> Table:
     """Columns, one row per device: `device`, `name`, `kind`, `state`, `heard` (site time), `values` (text), `simulated`."""
     plant = fleet(store)
-    devices = [device for group in plant.devices.values() for device in group if not scope.device or str(device.kind) in scope.devices]
+    known = [device for group in plant.devices.values() for device in group]
+    # racks are many and have a page of their own: they are listed when asked for, or when there is nothing else
+    brief = [device for device in known if device.kind != Kind.RACK] or known
+    devices = [device for device in known if str(device.kind) in scope.devices] if scope.device else brief
     if not devices:
         return Table({})
     lang = scope.lang

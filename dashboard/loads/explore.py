@@ -21,7 +21,8 @@ MEANINGS = {
     "home_energy": "load",
     "solar_energy": "pv",
     "battery_energy": "discharge",
-    "grid_import_energy": "grid",
+    "grid_import_energy": "import",
+    "grid_export_energy": "export",
 }
 """Metrics whose colour means a thing; of several devices colours tell the devices apart instead."""
 

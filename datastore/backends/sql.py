@@ -1,5 +1,6 @@
 """Telemetry in an SQL database: hot rows, sealed chunks, rollups and a cache of the newest, put together."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -16,13 +17,16 @@ from datastore.backends.sql_keys import Keys
 from datastore.backends.sql_latest import LatestCache
 from datastore.backends.sql_rollups import Rollups, give_way
 from datastore.backends.sql_sealing import Sealer
-from datastore.backends.sql_tables import create_or_upgrade, readings
+from datastore.backends.sql_tables import count_write, create_or_upgrade, readings
 from datastore.backends.sql_write import Kept, Run, Writer, runs_of
 from datastore.ports import Columns, Extent, Instants, Latest, Outcome, Series
 from datastore.seal import unpack_vector
+from plant.errors import Unavailable
 from plant.metrics import CATALOGUE, KINDS, metrics_of, scalars_of
 from plant.metrics import metric as metric_of
 from plant.model import DAY, HOUR, MINUTE, Block, Window
+
+log = logging.getLogger(__name__)
 
 _REPLAY = 2 * MINUTE
 _SAVE_EVERY = 30_000
@@ -68,7 +72,7 @@ class SqlTelemetry:
                 kept = [one for run, rows in runs for one in self._keep(connection, run, rows, blocks, outcomes)]
                 for one in kept:
                     self._mark(connection, one, floor)
-                self._count_write(connection)
+                count_write(connection, self._owner)
             for one in kept:
                 self._remember(one)
         return outcomes
@@ -111,13 +115,6 @@ class SqlTelemetry:
             rows = [shape.only_scalars(row) for row in rows]
         self._rollups.accumulate(kept.kind, shape.scalars, rows)
 
-    def _count_write(self, connection: Connection, owner: int | None = None) -> None:
-        """Other processes look at these counters to learn that something is new."""
-        connection.execute(
-            "INSERT INTO telemetry_state VALUES ('writes', ?, 1) ON CONFLICT (name, owner) DO UPDATE SET value = value + 1",
-            (self._owner if owner is None else owner,),
-        )
-
     def load(self, device_id: str, kind: str, columns: Columns) -> int:
         return self.load_many([(device_id, kind, columns)])
 
@@ -159,7 +156,7 @@ class SqlTelemetry:
                     if len(fresh.at):
                         total += len(fresh.at)
                         self._load_new(connection, device, kind, fresh)
-                self._count_write(connection)
+                count_write(connection, self._owner)
             for device, (_, _, columns) in zip(numbers, items, strict=True):
                 self._note_newest(device, columns)
             self._save_latest(self._database.write_bulk)
@@ -251,7 +248,6 @@ class SqlTelemetry:
         self._latest.restore(connection.execute("SELECT device, state FROM latest"))
         self._replay(connection, self._saved_until(connection) - _REPLAY)
         self._replay_marked(connection)
-        self._latest.saved(self._latest.unsaved())
 
     def _saved_until(self, connection: Connection) -> int:
         """When the table of the newest was saved last, 0 for never."""
@@ -266,7 +262,12 @@ class SqlTelemetry:
             known = self._latest.get(device, self._keys.name(device))
             metrics = [metric.name for metric in metrics_of(kind)]
             if known is None or ts + HOUR > min(known.times.get(name, 0) for name in metrics):
-                self._note_newest(device, self._chunks.read(connection, device, kind, metrics, ts, ts + HOUR))
+                try:
+                    found = self._chunks.read(connection, device, kind, metrics, ts, ts + HOUR)
+                except Unavailable as error:  # a damaged chunk must not keep the store from opening
+                    log.error("%s", error.message)
+                    continue
+                self._note_newest(device, found)
 
     def _replay(self, connection: Connection, start: int) -> None:
         """Hot rows from `start` on into the cache of the newest."""
@@ -281,9 +282,11 @@ class SqlTelemetry:
         return int(connection.execute(f"SELECT coalesce(min(ts), 0) FROM {readings(kind)}").fetchone()[0])
 
     def _save_latest(self, transaction: Callable[[], AbstractContextManager[Connection]] | None = None) -> None:
-        """In short transactions, so that readings do not wait long; the time it is good for is when it began."""
+        """In short transactions, so that readings do not wait long; the time it is good for, whoever wrote until then, is when it began."""
         transaction = transaction or self._database.write
         begun = self._clock()
+        with self._database.read() as connection:
+            self._catch_up(connection)
         unsaved = self._latest.unsaved()
         for start in range(0, len(unsaved), _SAVED_TOGETHER):
             devices = unsaved[start : start + _SAVED_TOGETHER]
@@ -295,7 +298,7 @@ class SqlTelemetry:
             give_way()
         with transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO telemetry_state VALUES ('latest', 0, ?)", (begun,))
-            self._count_write(connection)
+            count_write(connection, self._owner)
 
     # -- out --------------------------------------------------------------------------------------------------------
 
@@ -477,29 +480,22 @@ class SqlTelemetry:
 
     def seal(self, before: int) -> int:
         with self._maintaining:
-            self._settle_latest()
+            self._save_latest()  # the newest are found again from hot rows: before these move, the table must know them
             sealed = self._sealer.seal(before)
             self._tell_others()
             return sealed
 
     def forget(self, kind: str, before: int) -> int:
         with self._maintaining:
-            self._settle_latest()
+            self._save_latest()
             dropped = self._sealer.forget(kind, before)
             self._forget_latest(kind, before)
             self._tell_others()
             return dropped
 
-    def _settle_latest(self) -> None:
-        """The newest are found again from hot rows, also by other processes: before rows move, the table must know them."""
-        with self._database.read() as connection:
-            self._catch_up(connection)
-        if self._latest.unsaved():
-            self._save_latest()
-
     def _tell_others(self) -> None:
         with self._database.write() as connection:
-            self._count_write(connection)
+            count_write(connection, self._owner)
 
     def _forget_latest(self, kind: str, before: int) -> None:
         for device in self._keys.all_of(kind):
@@ -523,7 +519,7 @@ class SqlTelemetry:
             self._save_latest()
             with self._database.write() as connection:
                 # its own counter goes, so the common one must tell others that there was a process which wrote
-                self._count_write(connection, owner=0)
+                count_write(connection, 0)
                 connection.execute("DELETE FROM telemetry_state WHERE name = 'writes' AND owner = ?", (self._owner,))
         self._database.close()
 

@@ -5,10 +5,13 @@ A chunk row holds one column of one device for at most one UTC day; the columns 
 instant also stands in a chunk lies over it: what the row says wins, what it leaves open shows through.
 """
 
+import struct
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -20,6 +23,7 @@ from datastore.backends.sql_keys import Keys
 from datastore.backends.sql_tables import quoted, readings, vectors
 from datastore.ports import Columns, Instants, Numbers
 from datastore.seal import pack, pack_whole, stack, unpack, unpack_vector, unpack_whole
+from plant.errors import Unavailable
 from plant.metrics import CATALOGUE, metrics_of, vectors_of
 from plant.model import DAY, HOUR, Window
 
@@ -48,6 +52,13 @@ def cut(columns: Columns, start: int, end: int) -> Columns:
     """The rows with start ≤ at < end."""
     low, high = np.searchsorted(columns.at, (start, end))
     return columns if low == 0 and high == len(columns.at) else take(columns, slice(int(low), int(high)))
+
+
+def same(one: Columns, other: Columns) -> bool:
+    """Whether both hold the same readings, bit by bit."""
+    pairs: list[tuple[Any, Any]] = [(one.at, other.at), (one.received, other.received), (one.quality, other.quality)]
+    pairs += [(column, other.values[name]) for name, column in one.values.items()]
+    return all(left.shape == right.shape and left.tobytes() == right.tobytes() for left, right in pairs)
 
 
 def lay_over(under: Columns, over: Columns) -> Columns:
@@ -101,7 +112,12 @@ def join(parts: Sequence[Columns]) -> Columns:
 
 def _join_vectors(columns: Sequence[Numbers]) -> Numbers:
     width = max(column.shape[1] for column in columns)
-    return np.concatenate([np.pad(column, ((0, 0), (0, width - column.shape[1])), constant_values=np.nan) for column in columns])
+    matrix = np.full((sum(len(column) for column in columns), width), np.nan)
+    row = 0
+    for column in columns:
+        matrix[row : row + len(column), : column.shape[1]] = column
+        row += len(column)
+    return matrix
 
 
 def spoken(columns: Columns) -> Columns:
@@ -114,10 +130,11 @@ def spoken(columns: Columns) -> Columns:
     return take(columns, told)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Span:
-    """Where one chunk lies."""
+    """Where one chunk lies; `id` is that of its instants, never given out again."""
 
+    id: int
     start: int
     end: int
 
@@ -185,14 +202,38 @@ class Chunks:
         marks = ", ".join("?" * len(names))
         rows = connection.execute(
             f'SELECT metric, "start", blob FROM chunk WHERE device = ? AND metric IN ({marks}) '
-            'AND "start" > ? AND "start" < ? AND "end" > ? ORDER BY "start"',
-            (device, *names, start - DAY, end, start),
+            'AND "start" > ? AND "start" < ? AND "end" > ? ORDER BY "start", metric != ?',
+            (device, *names, start - DAY, end, start, keys["@at"]),
         ).fetchall()
         parts = [
-            cut(_decoded({names[metric]: blob for metric, _, blob in group}, metrics), start, end)
-            for _, group in groupby(rows, key=itemgetter(1))
+            cut(self._opened(device, first, {names[metric]: blob for metric, _, blob in group}, metrics), start, end)
+            for first, group in groupby(rows, key=itemgetter(1))
         ]
         return join(parts) if parts else nothing(metrics)
+
+    def _opened(self, device: int, start: int, blobs: Mapping[str, bytes], metrics: Sequence[str]) -> Columns:
+        """A chunk as columns. Raises Unavailable, naming device, metric and day, for one that is damaged."""
+        found: dict[str, Any] = {}
+        for name, blob in blobs.items():
+            found[name] = self._decode(device, start, name, blob, len(found["@at"]) if found else None)
+        at = found["@at"]
+        for name in metrics:
+            if name not in found:
+                found[name] = np.full((len(at), 0) if CATALOGUE[name].is_vector else len(at), np.nan)
+        return Columns(at, at + found["@received"], found["@quality"], {name: found[name] for name in metrics})
+
+    def _decode(self, device: int, start: int, name: str, blob: bytes, rows: int | None) -> Numbers | Instants:
+        """One column of a chunk; `rows` is how many it must have."""
+        try:
+            found = unpack_whole(blob) if name in _HEADS else unpack(blob)
+            if rows is not None and len(found) != rows:
+                raise ValueError(f"it has {len(found)} rows instead of {rows}")
+        except (ValueError, RuntimeError, struct.error, zlib.error) as error:
+            device_id, kind = self._keys.name(device)
+            day = datetime.fromtimestamp(start / 1000, UTC).date()
+            what = f"The readings {name.lstrip('@')} of {device_id} ({kind}) of {day} are damaged"
+            raise Unavailable(f"{what}: {error}", "DAMAGED", device_id=device_id, metric=name, day=str(day)) from error
+        return found
 
     def hot(
         self, connection: Connection, kind: str, metrics: Sequence[str], devices: Sequence[int] | None, start: int, end: int
@@ -215,7 +256,7 @@ class Chunks:
             values = {name: numbers[mine, j] for j, name in enumerate(scalars)}
             for name in arrays:
                 by_instant = told.get((device, name), {})
-                values[name] = stack([by_instant.get(instant) for instant in at.tolist()])
+                values[name] = stack([by_instant.get(instant) for instant in at.tolist()]) if by_instant else np.empty((len(at), 0))
             found[device] = Columns(at, heads[mine, 2], heads[mine, 3], values)
         return found
 
@@ -301,7 +342,7 @@ class Chunks:
         return [
             Span(*row)
             for row in connection.execute(
-                'SELECT "start", "end" FROM chunk WHERE device = ? AND metric = ? '
+                'SELECT id, "start", "end" FROM chunk WHERE device = ? AND metric = ? '
                 'AND "start" > ? AND "start" < ? AND "end" > ? ORDER BY "start"',
                 (device, self._keys.metric["@at"], start - DAY, end, start),
             )
@@ -329,7 +370,7 @@ class Chunks:
             under = self.sealed(connection, device, every, spans[0].start, spans[-1].end)
             over = lay_over(under, _with_all(over, every))
             self.drop(connection, device, spans)
-        self._insert(connection, device, over)
+        self.insert(connection, self.packed(device, over))
         return over
 
     def drop(self, connection: Connection, device: int, spans: Iterable[Span]) -> int:
@@ -338,9 +379,10 @@ class Chunks:
             connection.execute('DELETE FROM chunk WHERE device = ? AND "start" = ?', (device, span.start)).rowcount > 0 for span in spans
         )
 
-    def _insert(self, connection: Connection, device: int, columns: Columns) -> None:
+    def packed(self, device: int, columns: Columns) -> list[tuple[Any, ...]]:
+        """The rows of one chunk that holds `columns`."""
         if not len(columns.at):
-            return
+            return []
         keys = self._keys.metric
         start, end, n = int(columns.at[0]), int(columns.at[-1]) + 1, len(columns.at)
         rows = [
@@ -350,10 +392,16 @@ class Chunks:
             (device, keys["@quality"], start, end, n, pack_whole(columns.quality)),
         ]
         for name, column in columns.values.items():
+            if column.ndim == 2 and not column.shape[1]:
+                continue
             silent = np.isnan(column) if column.ndim == 1 else np.isnan(column).all(axis=1)
             told = n - int(np.count_nonzero(silent))
             if told:
                 rows.append((device, keys[name], start, end, told, pack(column)))
+        return rows
+
+    def insert(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write what `packed` made."""
         connection.executemany('INSERT INTO chunk (device, metric, "start", "end", n, blob) VALUES (?, ?, ?, ?, ?, ?)', rows)
 
 
@@ -369,17 +417,6 @@ def _device_clause(devices: Sequence[int] | None) -> tuple[str, Sequence[int]]:
     if devices is None:
         return "", ()
     return (" AND device = ?", devices) if len(devices) == 1 else (f" AND device IN ({', '.join('?' * len(devices))})", devices)
-
-
-def _decoded(blobs: Mapping[str, bytes], metrics: Sequence[str]) -> Columns:
-    at = unpack_whole(blobs["@at"])
-    values = {}
-    for name in metrics:
-        if name in blobs:
-            values[name] = unpack(blobs[name])
-        else:
-            values[name] = np.full((len(at), 0) if CATALOGUE[name].is_vector else len(at), np.nan)
-    return Columns(at, at + unpack_whole(blobs["@received"]), unpack_whole(blobs["@quality"]), values)
 
 
 def _with_all(columns: Columns, metrics: Sequence[str]) -> Columns:

@@ -53,6 +53,7 @@ class Database:
         try:
             self._lock_file = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
             self._writer = self._open_writer("FULL")
+            self._file = os.stat(self.path).st_ino
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"The store {self.path} cannot be opened: {error}") from error
 
@@ -100,8 +101,7 @@ class Database:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         with self.turn:
-            if not self.is_open:
-                raise Unavailable(f"The store {self.path} is closed")
+            self.check_present()
             fcntl.flock(self._lock_file, fcntl.LOCK_EX)
             try:
                 yield
@@ -111,6 +111,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent snapshot, taken at the first question and held to the end of the block."""
+        self.check_present()
         with self._pool:
             reader = self._readers.pop() if self._readers else None
         reader = reader or self._open_reader()
@@ -124,6 +125,17 @@ class Database:
                     self._readers.append(reader)
             if not keep:
                 reader.close()
+
+    def check_present(self) -> None:
+        """Raises Unavailable when the file is not the one that was opened: what is written to a deleted file is lost."""
+        if not self.is_open:
+            raise Unavailable(f"The store {self.path} is closed")
+        try:
+            found = os.stat(self.path).st_ino
+        except OSError as error:
+            raise Unavailable(f"The store {self.path} is gone: {error.strerror}") from error
+        if found != self._file:
+            raise Unavailable(f"The store {self.path} was replaced by another file: start again to use that one")
 
     def _open_reader(self) -> Connection:
         try:

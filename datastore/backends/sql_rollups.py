@@ -122,12 +122,6 @@ class Rollups:
         self._drain_minutes()
         self._drain_hours()
 
-    def is_behind(self) -> bool:
-        """Whether marks of closed minutes wait."""
-        with self._database.read() as connection:
-            found = connection.execute("SELECT 1 FROM rollup_mark WHERE width = ? AND device > 0 LIMIT 1", (MINUTE,)).fetchone()
-        return found is not None
-
     def _close_minutes(self) -> None:
         for live in list(self._open.values()):
             live.prepare(self._due())

@@ -1,25 +1,32 @@
 """Old hot rows into chunks, and old everything away: small transactions that move rows, so a kill loses and doubles nothing."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 
 from datastore import rollup
-from datastore.backends.sql_chunks import Chunks
+from datastore.backends.sql_chunks import Chunks, same
 from datastore.backends.sql_dialects import Connection, Database
 from datastore.backends.sql_keys import Keys
-from datastore.backends.sql_rollups import Rollups
-from datastore.backends.sql_tables import readings, vectors
+from datastore.backends.sql_rollups import Rollups, give_way
+from datastore.backends.sql_tables import count_write, readings, vectors
 from datastore.ports import Columns
+from plant.errors import Unavailable
 from plant.metrics import metrics_of, scalars_of, vectors_of
 from plant.model import DAY, HOUR, MINUTE
 
-_DEVICES_AT_ONCE = 6  # each step holds the write lock: ingest must not wait long for it
-_ROWS_AT_ONCE = 100_000
+log = logging.getLogger(__name__)
+
+_ROWS_AT_ONCE = 10_000
+"""About how many rows one transaction moves: it holds the write lock, and ingest must not wait long for it."""
+_SLOTS = (DAY, HOUR, 10 * MINUTE, MINUTE)
 
 
 class Sealer:
-    """Moves rows of one kind, one hour (or one thin day) and some devices at a time."""
+    """Moves the rows of one kind slot by slot. A slot is a day where rows are few, down to a minute where they are many, and has
+    all devices: hot rows lie by time, so a slot is read and deleted in one place. What the slots of an hour and of a day left is
+    joined when these are over."""
 
     def __init__(self, database: Database, keys: Keys, chunks: Chunks, rollups: Rollups) -> None:
         self._database = database
@@ -37,68 +44,93 @@ class Sealer:
 
     def _seal_kind(self, kind: str, before: int) -> int:
         total = 0
-        touched: dict[int, set[int]] = {}
+        hours: set[tuple[int, int]] = set()
+        days: set[tuple[int, int]] = set()
         while (slot := self._next_slot(kind, before)) is not None:
-            start, end, devices = slot
-            for i in range(0, len(devices), _DEVICES_AT_ONCE):
-                total += self._seal_slot(kind, devices[i : i + _DEVICES_AT_ONCE], start, end)
-            for device in devices:
-                touched.setdefault(device, set()).add(start // DAY * DAY)
-        # a day whose end has passed becomes one chunk per device
-        for device, which in touched.items():
-            for day in which | {max(which) - DAY}:
-                if day + DAY <= before:
-                    self._join_day(kind, device, day)
+            start, end = slot
+            sealed = self._seal_slot(kind, start, end)
+            total += sum(sealed.values())
+            hours |= {(device, start // HOUR * HOUR) for device in sealed if end - start < HOUR}
+            days |= {(device, start // DAY * DAY - back) for device in sealed for back in (0, DAY)}
+            give_way()
+        for device, hour in sorted(hours):
+            if hour + HOUR <= before:
+                self._join(kind, device, hour, hour + HOUR)
+        for device, day in sorted(days):
+            if day + DAY <= before:
+                self._join(kind, device, day, day + DAY)
         return total
 
-    def _next_slot(self, kind: str, before: int) -> tuple[int, int, list[int]] | None:
-        """(start, end, devices) of the oldest hour with hot rows, or of its whole day when that is thin."""
+    def _next_slot(self, kind: str, before: int) -> tuple[int, int] | None:
+        """(start, end) of the oldest hot rows: the longest slot that has not too many of them."""
         table = readings(kind)
+        few = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE ts >= ? AND ts < ? LIMIT {_ROWS_AT_ONCE + 1})"
         with self._database.read() as connection:
             (first,) = connection.execute(f"SELECT min(ts) FROM {table} WHERE ts < ?", (before,)).fetchone()
             if first is None:
                 return None
-            start, end = first // DAY * DAY, min(first // DAY * DAY + DAY, before)
-            limit = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE ts >= ? AND ts < ? LIMIT {_ROWS_AT_ONCE})"
-            if connection.execute(limit, (start, end)).fetchone()[0] >= _ROWS_AT_ONCE:
-                start = first // HOUR * HOUR
-                end = min(start + HOUR, before)
-            devices = [
-                device for (device,) in connection.execute(f"SELECT DISTINCT device FROM {table} WHERE ts >= ? AND ts < ?", (start, end))
-            ]
-        return start, end, sorted(devices)
+            for width in _SLOTS:
+                start, end = first // width * width, min(first // width * width + width, before)
+                if connection.execute(few, (start, end)).fetchone()[0] <= _ROWS_AT_ONCE:
+                    break
+        return start, end
 
-    def _seal_slot(self, kind: str, devices: Sequence[int], start: int, end: int) -> int:
-        """One transaction: the rows leave the hot table and stand in chunks."""
+    def _seal_slot(self, kind: str, start: int, end: int) -> dict[int, int]:
+        """One transaction: the rows leave the hot table and stand in chunks. Returns device → rows.
+
+        Packed beforehand, and packed again under the lock for devices whose rows have changed meanwhile.
+        """
         every = [m.name for m in metrics_of(kind)]
-        total = 0
+        with self._database.read() as connection:
+            seen = self._chunks.hot(connection, kind, every, None, start, end)
+        ready = {device: self._chunks.packed(device, columns) for device, columns in seen.items()}
         with self._database.turn:
-            horizon = {}
             with self._database.write() as connection:
-                for device, columns in self._chunks.hot(connection, kind, every, devices, start, end).items():
-                    self._chunks.put(connection, device, kind, columns, start, end)
-                    total += len(columns.at)
-                    horizon[device] = int(columns.at[-1]) + 1
-                self._delete_hot(connection, kind, devices, start, end)
+                moved = self._chunks.hot(connection, kind, every, None, start, end)
+                for device, columns in moved.items():
+                    if device in seen and same(columns, seen[device]) and not self._chunks.spans(connection, device, start, end):
+                        self._chunks.insert(connection, ready[device])
+                    else:
+                        self._chunks.put(connection, device, kind, columns, start, end)
+                self._delete_hot(connection, kind, start, end)
                 # sealed minutes are answered from chunks
                 connection.execute(
-                    f"DELETE FROM rollup_minute WHERE {_these(devices)}", (start // MINUTE * MINUTE, end // MINUTE * MINUTE, *devices)
+                    "DELETE FROM rollup_minute WHERE ts >= ? AND ts < ? AND device IN (SELECT id FROM device_key WHERE kind = ?)",
+                    (start // MINUTE * MINUTE, end // MINUTE * MINUTE, kind),
                 )
-            for device, high in horizon.items():
-                self._chunks.raise_horizon(device, high)
-        return total
+                count_write(connection, self._rollups.owner)
+            for device, columns in moved.items():
+                self._chunks.raise_horizon(device, int(columns.at[-1]) + 1)
+        return {device: len(columns.at) for device, columns in moved.items()}
 
-    def _delete_hot(self, connection: Connection, kind: str, devices: Sequence[int], start: int, end: int) -> int:
-        which = _these(devices)
+    def _delete_hot(self, connection: Connection, kind: str, start: int, end: int) -> None:
         if vectors_of(kind):
-            connection.execute(f"DELETE FROM {vectors(kind)} WHERE {which}", (start, end, *devices))
-        return connection.execute(f"DELETE FROM {readings(kind)} WHERE {which}", (start, end, *devices)).rowcount
+            connection.execute(f"DELETE FROM {vectors(kind)} WHERE ts >= ? AND ts < ?", (start, end))
+        connection.execute(f"DELETE FROM {readings(kind)} WHERE ts >= ? AND ts < ?", (start, end))
 
-    def _join_day(self, kind: str, device: int, day: int) -> None:
+    def _join(self, kind: str, device: int, start: int, end: int) -> None:
+        """The chunks within start … end become one. Packed beforehand, so that the lock is held for the exchange only: a chunk never
+        changes under its id, so the same ids hold the same readings."""
+        try:
+            self._join_whole(kind, device, start, end)
+        except Unavailable as error:
+            if error.code != "DAMAGED":
+                raise
+            log.error("%s; these chunks stay as they are", error.message)
+
+    def _join_whole(self, kind: str, device: int, start: int, end: int) -> None:
+        with self._database.read() as connection:
+            spans = [span for span in self._chunks.spans(connection, device, start, end) if start <= span.start and span.end <= end]
+            if len(spans) < 2:
+                return
+            whole = self._chunks.sealed(connection, device, [m.name for m in metrics_of(kind)], spans[0].start, spans[-1].end)
+        rows = self._chunks.packed(device, whole)
         with self._database.write() as connection:
-            if len(self._chunks.spans(connection, device, day, day + DAY)) > 1:
-                whole = self._chunks.sealed(connection, device, [m.name for m in metrics_of(kind)], day, day + DAY)
-                self._chunks.put(connection, device, kind, whole, day, day + DAY)
+            found = self._chunks.spans(connection, device, spans[0].start, spans[-1].end)
+            if found == spans:
+                self._chunks.drop(connection, device, spans)
+                self._chunks.insert(connection, rows)
+        give_way()
 
     def forget(self, kind: str, before: int) -> int:
         """Drop all of a kind with ts < before; a chunk across the line is cut. Returns rows and chunks dropped."""
@@ -139,8 +171,3 @@ class Sealer:
         if before % HOUR:
             self._rollups.mark_hours(connection, kind, device, [hour])
         return dropped
-
-
-def _these(devices: Sequence[int]) -> str:
-    """WHERE start ≤ ts < end for these devices; bind (start, end, *devices)."""
-    return f"ts >= ? AND ts < ? AND device IN ({', '.join('?' * len(devices))})"

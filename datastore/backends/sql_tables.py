@@ -60,6 +60,13 @@ def quoted(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
+def count_write(connection: Connection, owner: int) -> None:
+    """One more write of the process `owner` (0: of those that have ended): other processes look here to learn that something is new."""
+    connection.execute(
+        "INSERT INTO telemetry_state VALUES ('writes', ?, 1) ON CONFLICT (name, owner) DO UPDATE SET value = value + 1", (owner,)
+    )
+
+
 def create_or_upgrade(connection: Connection) -> int:
     """Make what is missing (tables, columns, metric ids); idempotent, inside the caller's transaction. Returns the layout version in force.
 

@@ -18,7 +18,7 @@ SEVERITIES: Mapping[str, int] = {"info": 0, "warning": 1, "alarm": 2, "protectio
 ON_DELAY, OFF_DELAY = 10 * SECOND, 10 * SECOND
 DEAD_BAND = 0.02
 SILENT_INTERVALS, SILENT_LEAST = 10, 60 * SECOND
-SILENT = "DEVICE_SILENT"
+SILENT, BRANCH_SILENT = "DEVICE_SILENT", "BRANCH_SILENT"
 MAINTENANCE = next(code for code, text in MODES.items() if text == "Maintenance")
 
 _FREQUENCY_AT = Kind.SITE  # every device measures the same grid: one event is one alarm, at the connection point
@@ -172,6 +172,12 @@ def silence_condition(who: str, age_ms: int, limit_ms: int) -> Condition:
     """The sentence for a device that stopped sending; value and limit in seconds."""
     message = f"{who}: no reading for {age_ms // SECOND} s; one is expected at least every {limit_ms // SECOND} s."
     return Condition(SILENT, "warning", message, "", age_ms / SECOND, limit_ms / SECOND)
+
+
+def branch_condition(who: str, count: int, age_s: int) -> Condition:
+    """The sentence for a device that is heard while none of the `count` devices below it is; value in seconds."""
+    message = f"{who}: none of its {count} devices has been heard for {age_s} s; their gateway or its line may be down."
+    return Condition(BRANCH_SILENT, "warning", message, "", float(age_s))
 
 
 MODULE_WORDS: Mapping[str, str] = {"battery_protection": "protection", "battery_alarm": "alarm", "battery_warning": "warning"}

@@ -3,6 +3,6 @@
 from plant.simulation.design import Design
 from plant.simulation.measure import measure
 from plant.simulation.plant import Plant, Trace
-from plant.simulation.state import State
+from plant.simulation.state import State, rejoined
 
-__all__ = ["Design", "Plant", "State", "Trace", "measure"]
+__all__ = ["Design", "Plant", "State", "Trace", "measure", "rejoined"]

@@ -1,4 +1,7 @@
-"""Lithium iron phosphate cells: open-circuit voltage, resistance, relaxation, and how 252 of them differ within a rack."""
+"""Lithium iron phosphate cells: open-circuit voltage, resistance, relaxation, and how 252 of them differ within a rack.
+
+Where no source stands beside a figure, it is an engineering estimate of the size that data sheets of large prismatic LFP cells give.
+"""
 
 from dataclasses import dataclass
 

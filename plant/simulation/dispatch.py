@@ -1,4 +1,7 @@
-"""What the market asked for and how the controller answers: awards, the frequency envelope, recovery of charge inside the dead band."""
+"""What the market asked for and how the controller answers: awards, the frequency envelope, recovery of charge inside the dead band.
+
+The envelope has a source; awards, prices and the charge aimed at through the day are choices for the demonstration.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

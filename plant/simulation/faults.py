@@ -1,6 +1,7 @@
 """Honest faults of the simulated plant, kept apart: whoever looks for faults in readings must not be able to look here.
 
 All of them are functions of time, so history and the live plant agree. Onsets count from `born`, the first instant of history.
+How large, how soon and how often they are is chosen for the demonstration, not taken from failure statistics.
 """
 
 import numpy as np

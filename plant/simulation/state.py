@@ -1,7 +1,7 @@
 """What the plant must remember from one moment to the next; small enough to be kept as a setting."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,15 @@ class State:
         values: dict[str, Any] = {f.name: kept[f.name] for f in fields(cls)}
         values |= {name: np.array(value, np.float64) for name, value in values.items() if isinstance(value, list)}
         return cls(**values)
+
+
+def rejoined(state: State, design: Design, at: float) -> State:
+    """The plant at the later epoch second `at`, nobody having looked since `state`: at rest, with the charge it aims at at that hour."""
+    moved = goal(np.array([at]), design.zone)[0] - state.soc.mean()
+    return replace(
+        state, at=at, wave=0.0, battery=0.0, soc=np.clip(state.soc + moved, 0, 100), counted=np.clip(state.counted + moved, 0, 100),
+        relax=np.zeros_like(state.relax),
+    )  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

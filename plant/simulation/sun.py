@@ -1,4 +1,7 @@
-"""Where the sun stands and what a clear sky sends down."""
+"""Where the sun stands and what a clear sky sends down.
+
+Tilt and albedo are engineering choices for the latitude; the formulas name their sources.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,8 @@
-"""Heat in racks and containers: one thermal mass per rack, one per container's air, an air conditioner with a thermostat."""
+"""Heat in racks and containers: one thermal mass per rack, one per container's air, an air conditioner with a thermostat.
+
+The heat capacity of the racks follows from a source; every other figure is an engineering estimate for an air-cooled 40-foot container,
+chosen so that its auxiliaries need about 4 kW and a rack at rated power ends some kelvins above its air.
+"""
 
 import numpy as np
 

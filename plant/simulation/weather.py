@@ -1,4 +1,8 @@
-"""The sky over the site: clouds, temperature and wind as functions of time, and how warm the modules get."""
+"""The sky over the site: clouds, temperature and wind as functions of time, and how warm the modules get.
+
+The climate figures are engineering estimates after the normals of the Central Weather Administration for the south-west of Taiwan;
+amplitudes and periods of clouds and wind are engineering estimates.
+"""
 
 from dataclasses import dataclass
 

@@ -133,3 +133,10 @@ def test_every_error_code_has_its_place_on_the_page(product):
     page = product.flask.test_client().get("/docs/errors").text
     for code in FAULTS:
         assert f'id="{code.lower().replace("_", "-")}"' in page
+
+
+def test_a_body_that_may_be_left_out_is_described_so(product):
+    client = product.flask.test_client()
+    for path, required, status in (("refresh", False, 401), ("logout", False, 401), ("login/json", True, 422)):
+        described = DOCUMENT["paths"][f"/api/v1/auth/{path}"]["post"]["requestBody"]["required"]
+        assert (described, client.post(f"/api/v1/auth/{path}").status_code) == (required, status)

@@ -157,6 +157,7 @@ def test_the_native_door_has_the_same_quota(tmp_path):
         assert refused and refused[0].headers["x-ratelimit-remaining"] == "0"
         assert int(refused[0].headers["retry-after"]) <= 60
         assert refused[0].json["error"]["details"]["rate_limit"]["limit"] == 2
+        assert refused[0].json["rate_limit"] == refused[0].json["error"]["details"]["rate_limit"]
     finally:
         stop_server(running)
 

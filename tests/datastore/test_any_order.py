@@ -16,6 +16,7 @@ from plant.model import DAY, HOUR, MINUTE, Block, Window
 ZONE = "Europe/Berlin"
 START = 1_790_049_600_000 + 30 * MINUTE  # half past an hour, two hours before a UTC noon
 DEVICES = ("r1", "r2")
+QUESTIONS = ({"resolution": MINUTE}, {"resolution": 15 * MINUTE}, {"resolution": HOUR}, {"resolution": 20_000}, {"points": 40})
 FIELDS = ("at", "n", "mean", "min", "max", "last", "sum")
 
 
@@ -98,8 +99,8 @@ class Plant:
         store = self.stores[which]
         now = self.clock.now
         keys = [(device, "rack") for device in DEVICES]
-        for window in (Window(now - 3 * HOUR, now + MINUTE), Window(now - 47 * MINUTE - 1234, now - 5 * MINUTE - 777)):
-            for question in ({"resolution": MINUTE}, {"resolution": 15 * MINUTE}, {"resolution": HOUR}, {"resolution": 20_000}, {"points": 40}):
+        for window in (Window(now - 3 * HOUR, now + MINUTE), Window(now - 47 * MINUTE - 1234, now - 777)):
+            for question in QUESTIONS:
                 found = store.series(keys, ["soc", "power"], window, zone=ZONE, **question)
                 right = self.meant.series(keys, ["soc", "power"], window, zone=ZONE, **question)
                 assert list(found) == list(right)
@@ -132,7 +133,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink))
+@settings(max_examples=15, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink))
 @given(st.lists(steps, min_size=2, max_size=9))
 def test_any_order_gives_the_answers_of_the_reference(sequence: list[tuple[object, ...]]) -> None:
     note(repr(sequence))
@@ -155,7 +156,7 @@ def test_a_killed_demo_that_makes_up_the_missing_minutes_shows_all_of_them(tmp_p
     for _ in range(10):
         plant.live(0, 60, 1)
         plant.maintain(0)
-        plant.agree(0)
+    plant.agree(0)
     plant.pause(125)
     plant.killed(0)
     plant.agree(0)
@@ -164,9 +165,9 @@ def test_a_killed_demo_that_makes_up_the_missing_minutes_shows_all_of_them(tmp_p
     plant.agree(0)
     for turn in range(12):
         plant.live(0, 60, 1)
-        plant.agree(0)
         if turn % 3:
             plant.maintain(0)
+        if turn % 4 == 1:
             plant.agree(0)
     plant.seal(0, 300)
     plant.agree(0)

@@ -241,8 +241,8 @@ WINDOWS = (Window(NOON, NOON + 2 * HOUR), Window(NOON + 61_500, NOON + 5_000_123
 
 
 def agree(telemetry: Telemetry, meant: Telemetry, coverage: float = 0.05) -> None:
-    """All questions have the answers the reference gives."""
-    for window in WINDOWS:
+    """All questions have the answers the reference gives; the reference itself is asked less, it can only agree with itself."""
+    for window in WINDOWS[:1] if isinstance(telemetry, MemoryTelemetry) else WINDOWS:
         for question in QUESTIONS if window is WINDOWS[0] else QUESTIONS[1::3]:
             for metric in ("soc", "power"):
                 found, right = one(telemetry, metric, window, **question), one(meant, metric, window, **question)

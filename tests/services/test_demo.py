@@ -331,9 +331,16 @@ def test_after_a_kill_the_last_minute_is_told_again_alike(filled):
     assert all(told[key] == values for key, values in first.items())
 
 
-def test_no_more_than_the_demo_length_is_made_up(filled):
-    _, live = live_on(filled, NOW + 90 * DAY)
-    assert live._resume().at * 1000 == (NOW + 90 * DAY) // MINUTE * MINUTE - 2 * DAY
+def test_no_more_than_the_demo_length_is_made_up_and_it_begins_without_a_jolt(filled):
+    later = NOW + 90 * DAY
+    store, live = live_on(filled, later)
+    live._make_up(live._resume())
+    at, soc = store.telemetry.told("bess03", "soc")
+    assert at[0] == later // MINUTE * MINUTE - 2 * DAY + MINUTE
+    assert at[-1] == later // MINUTE * MINUTE
+    # the charge is the one the plant aims at at that hour: 12:22 local, on the way from 42 % at 10 h to 66 % at 13 h
+    assert soc[0] == pytest.approx(42 + 24 * (2 + 22 / 60) / 3, abs=2)
+    assert np.abs(np.diff(soc)).max() < 1
 
 
 def test_started_stopped_and_started_again_it_loses_nothing(filled):
