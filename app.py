@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plant.errors import PlantError
-from services.config import SETTINGS, Config, Setting, SettingError
+from services.config import SETTINGS, Config, Setting, SettingError, doubts
 
 if TYPE_CHECKING:
     import flask
@@ -186,10 +186,14 @@ def environment(
     flags: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None, dotenv: Path = Path(".env")
 ) -> dict[str, str]:
     """The settings as given: flags beat the environment, which beats the file `.env`."""
+    return {**settings_file(dotenv), **(os.environ if env is None else env), **(flags or {})}
+
+
+def settings_file(dotenv: Path = Path(".env")) -> dict[str, str]:
+    """What the file `.env` says; nothing when there is none."""
     from dotenv import dotenv_values
 
-    kept = {name: value for name, value in dotenv_values(dotenv).items() if value is not None} if dotenv.is_file() else {}
-    return {**kept, **(os.environ if env is None else env), **(flags or {})}
+    return {name: value for name, value in dotenv_values(dotenv).items() if value is not None} if dotenv.is_file() else {}
 
 
 def set_up_logging(level: str) -> None:
@@ -438,7 +442,10 @@ def main(argv: Sequence[str]) -> int:
         print(env_example(), end="")
         return 0
     try:
-        config = Config.from_env(environment(flags))
+        given = environment(flags)
+        config = Config.from_env(given)
+        for doubt in doubts(given, settings_file()):
+            print(f"voltdeck: {doubt}", file=sys.stderr)
         set_up_logging(config.log_level)
         match parsed.verb:
             case "serve":

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from api import errors
+from api.body import Gone, replayed, whole
 from api.contract import PUBLIC, Batch, Context, Ingest
 from api.limits import UNLIMITED, Quota
 from api.live import Hub
@@ -33,10 +34,6 @@ failures = logging.getLogger("voltdeck.errors")
 
 LOOP_BYTES = 262_144
 """Bodies up to this size [bytes] are decoded on the event loop, larger ones on a thread, so that streams never wait for them."""
-
-
-class Gone(Exception):
-    """The client went away before its body had arrived."""
 
 
 class Landing:
@@ -91,7 +88,7 @@ class Front:
             elif path.endswith("/stream") and (stream := self.hub.stream(path)) and scope["method"] == "GET":
                 await self._stream(stream, scope, receive, send)
             else:
-                await self.flask(scope, receive, send)
+                await self._pass_on(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         else:
@@ -125,7 +122,7 @@ class Front:
         try:
             caller = await self.who(headers, operation.access, "POST")
             quota = self._count(operation.quota, caller, scope)
-            body = await self._body(headers, receive)
+            body = await whole(headers, receive, self.limit)
             asked = scope["query_string"]
             query = parse_qsl(asked.decode("latin-1"), keep_blank_values=True) if asked else []
             if len(body) <= LOOP_BYTES:
@@ -175,25 +172,20 @@ class Front:
             raise taken.error(self.context.clock())
         return taken
 
-    async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
-        length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self.limit:
-            raise errors.too_large(self.limit)
-        message = await receive()
-        if not message.get("more_body") and message["type"] == "http.request":
-            body: bytes = message.get("body", b"")
-            return body
-        parts, size = [], 0
-        while True:
-            if message["type"] == "http.disconnect":
-                raise Gone
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self.limit:
-                raise errors.too_large(self.limit)
-            if not message.get("more_body"):
-                return b"".join(parts)
-            message = await receive()
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """To Flask, once the body is here: half a request must not hold one of its threads."""
+        headers = _headers(scope)
+        if "content-length" not in headers and "transfer-encoding" not in headers:
+            return await self.flask(scope, receive, send)
+        try:
+            body = await whole(headers, receive, self.limit)
+        except Gone:
+            return None
+        except PlantError as error:
+            trace = trace_id(headers.get("x-trace-id"))
+            status, payload, extra = self._refusal(error, scope, trace)
+            return await _reply(send, status, payload, "application/json", [("X-Trace-Id", trace), *extra, *self._cors(headers)])
+        return await self.flask(scope, replayed(body, receive), send)
 
     def _refusal(self, error: Exception, scope: Scope, trace: str) -> tuple[int, bytes, list[tuple[str, str]]]:
         if not isinstance(error, PlantError):
