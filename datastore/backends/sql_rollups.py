@@ -371,10 +371,13 @@ class Rollups:
         self, connection: Connection, device: int, metrics: Sequence[str], start: int, end: int, marks: Sequence[int]
     ) -> Piece:
         # minutes lie by time, so that closing one writes in one place; a device's are found by their known instants
+        first, past = max(start, self._first_minute(connection)), min(end, self._last_minute(connection) + MINUTE)
+        if first >= past:
+            return np.empty(0, dtype=np.int64), rollup.empty(0, len(metrics))
         rows = connection.execute(
             "WITH RECURSIVE grid (t) AS (SELECT ? UNION ALL SELECT t + ? FROM grid WHERE t + ? < ?) "
             "SELECT ts, layout, stats FROM grid CROSS JOIN rollup_minute ON ts = t AND device = ?",
-            (max(start, self._first_minute(connection)), MINUTE, MINUTE, min(end, self._last_minute(connection) + MINUTE), device),
+            (first, MINUTE, MINUTE, past, device),
         ).fetchall()
         if marks:
             marked = set(marks)
