@@ -6,6 +6,7 @@
 """
 
 import argparse
+import ctypes
 import gc
 import json
 import logging
@@ -17,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ MAINTAIN_EVERY_S = 2.0
 SEAL_EVERY_S = 3600.0
 FLASK_THREADS = 24
 GRACE_S = 5
+_M_ARENA_MAX = -8  # of mallopt(3)
 WEBSOCKET_BYTES = 65_536
 
 log = logging.getLogger("voltdeck")
@@ -259,10 +261,17 @@ def tune_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+def bound_heaps() -> None:
+    """Two heaps for all threads: by default glibc keeps one for each, and each stays as large as its largest request ever was."""
+    with suppress(OSError, AttributeError):  # another C library does without
+        ctypes.CDLL("libc.so.6").mallopt(_M_ARENA_MAX, 2)
+
+
 def serve(config: Config, companions: Sequence[Callable[[App], Callable[[], Any]]] = ()) -> int:
     """Serve until told to stop. `companions` get the app and give back what starts them."""
     import uvicorn
 
+    bound_heaps()
     bound = listen(config.host, config.port)
     with bound:
         product = create_app(config)

@@ -66,6 +66,7 @@ def test_a_drag_asks_for_the_window_and_a_double_click_goes_back(chromium: Brows
 
 def test_numbers_change_in_place_and_stop_when_live_is_switched_off(chromium: Browser, plant: str) -> None:
     page = opened(chromium, plant)
+    expect(page.locator(".vd-number")).to_have_count(12)
     page.evaluate("document.querySelectorAll('.vd-number').forEach(n => n.marked = true)")
     before = page.locator(".vd-number").all_inner_texts()
     changed = "was => [...document.querySelectorAll('.vd-number')].some((n, i) => n.marked && n.innerText !== was[i])"
@@ -97,6 +98,7 @@ def test_a_panel_fills_the_screen_and_comes_back(chromium: Browser, plant: str) 
     page = opened(chromium, f"{plant}/explore")
     graph = page.locator(".vd-graph").first
     expect(graph.locator(".main-svg").first).to_be_visible()
+    page.wait_for_function("() => { const e = document.querySelector('.vd-graph'); return e.clientHeight === parseInt(e.style.height) }")
     small = graph.evaluate("e => e.clientHeight")
     page.get_by_role("button", name=re.compile("Full screen")).first.click()
     page.wait_for_function("small => document.querySelector('.vd-graph').clientHeight > small", arg=small)
