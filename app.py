@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 MAINTAIN_EVERY_S = 2.0
 SEAL_EVERY_S = 3600.0
+TRIM_EVERY_S = 60.0
 FLASK_THREADS = 24
 GRACE_S = 5
 _M_ARENA_MAX = -8  # of mallopt(3)
@@ -71,10 +72,13 @@ class Maintenance:
         self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        sealed = time.monotonic()
+        sealed = trimmed = time.monotonic()
         while not self._stop.wait(MAINTAIN_EVERY_S):
             try:
                 self._store.telemetry.maintain()
+                if time.monotonic() - trimmed >= TRIM_EVERY_S:
+                    trimmed = time.monotonic()
+                    return_memory()
                 if time.monotonic() - sealed >= SEAL_EVERY_S:
                     sealed = time.monotonic()
                     rows = self._store.telemetry.seal(self._clock() - self._seal_after_ms)
@@ -265,6 +269,12 @@ def bound_heaps() -> None:
     """Two heaps for all threads: by default glibc keeps one for each, and each stays as large as its largest request ever was."""
     with suppress(OSError, AttributeError):  # another C library does without
         ctypes.CDLL("libc.so.6").mallopt(_M_ARENA_MAX, 2)
+
+
+def return_memory() -> None:
+    """Give the system back what the heaps hold free."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def serve(config: Config, companions: Sequence[Callable[[App], Callable[[], Any]]] = ()) -> int:

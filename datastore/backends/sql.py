@@ -53,9 +53,11 @@ class SqlTelemetry:
         self._owner = self._rollups.owner
         self._others: dict[int, int] = {}  # writes of other processes that the newest values have taken in
         self._chunks_as_of: dict[int, int] = {}  # the same for what is sealed
+        self._replayed: set[tuple[str, int, int]] = set()  # marks whose readings the newest values have taken in
         self._saved_at = 0
         self._caught_up = 0
         self._maintaining = threading.Lock()
+        self._catching_up = threading.Lock()
         with self._database.read() as connection:
             self._notice_others(connection)
             self._restore_latest(connection)
@@ -225,16 +227,21 @@ class SqlTelemetry:
         )
 
     def _catch_up(self, connection: Connection) -> None:
-        """Take over what other processes wrote since the last look."""
-        begun = self._clock()
-        writes = self._writes(connection)
-        if writes != self._others:
-            self._latest.restore(connection.execute("SELECT device, state FROM latest"))
-            # what is older than a few minutes when it comes is late, and left a mark
-            self._replay(connection, max(self._saved_until(connection), self._caught_up) - _REPLAY)
-            self._replay_marked(connection)
-            self._others = writes
-        self._caught_up = begun
+        """Take over what other processes wrote since the last look. While one thread does, the others answer with what is known."""
+        if not self._catching_up.acquire(blocking=False):
+            return
+        try:
+            begun = self._clock()
+            writes = self._writes(connection)
+            if writes != self._others:
+                self._latest.restore(connection.execute("SELECT device, state FROM latest"))
+                # what is older than a few minutes when it comes is late, and left a mark
+                self._replay(connection, max(self._saved_until(connection), self._caught_up) - _REPLAY)
+                self._replay_marked(connection)
+                self._others = writes
+            self._caught_up = begun
+        finally:
+            self._catching_up.release()
 
     def _notice_others(self, connection: Connection) -> None:
         """Another process may have sealed: then our picture of what is sealed is old."""
@@ -255,10 +262,13 @@ class SqlTelemetry:
         return saved[0] if saved else 0
 
     def _replay_marked(self, connection: Connection) -> None:
-        """Late readings that the table of the newest may lack: they left marks, which are only drained after that table was saved."""
-        for kind, ts, device in connection.execute(
-            "SELECT kind, ts, device FROM rollup_mark WHERE width = ? AND device > 0", (HOUR,)
-        ).fetchall():
+        """Late readings that the table of the newest may lack: they left marks, which are only drained after that table was saved.
+
+        A mark is looked into once: what another process later adds to the same hour shows when that process saves its newest.
+        """
+        marks = set(connection.execute("SELECT kind, ts, device FROM rollup_mark WHERE width = ? AND device > 0", (HOUR,)).fetchall())
+        fresh, self._replayed = marks - self._replayed, marks
+        for kind, ts, device in sorted(fresh):
             known = self._latest.get(device, self._keys.name(device))
             metrics = [metric.name for metric in metrics_of(kind)]
             if known is None or ts + HOUR > min(known.times.get(name, 0) for name in metrics):
