@@ -39,7 +39,7 @@ def main() -> None:
                 for name in wanted:
                     path = PAGES[name]
                     page.goto(f"{ADDRESS}{path}{'&' if '?' in path else '?'}theme={theme}")
-                    page.wait_for_selector("[data-ready='true'], .js-plotly-plot", timeout=30_000)
+                    page.wait_for_selector("#content .vd-filled, #content .vd-welcome", timeout=30_000)
                     page.wait_for_timeout(3_000)
                     page.screenshot(path=TARGET / f"{name}-{size}-{theme}.png", full_page=size == "phone")
                     print(f"{name}-{size}-{theme}.png")
