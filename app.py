@@ -236,8 +236,11 @@ def announce_admin(store: "Store", config: Config) -> str | None:
     from services.accounts import ensure_admin
 
     password = ensure_admin(store, config)
-    if password:
-        print(f"First start: user admin, password {password} (shown only now; change it with `python app.py user`)", flush=True)
+    change = "`python app.py user password admin` sets a new one"
+    if password is None:
+        print(f"Login: user admin with ADMIN_PASSWORD or the password shown at the first start ({change})", flush=True)
+    else:
+        print(f"First start: user admin, password {password} (shown only now; {change})", flush=True)
     return password
 
 

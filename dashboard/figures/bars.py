@@ -138,10 +138,11 @@ def _trace(table: Table, spec: Bars, group: Group, names: list[str], anchor: str
 
 def _axis(table: Table, group: Group) -> tuple[dict[str, Any], tuple[float, float] | None]:
     axis = value_axis(group.unit, group.decimals)
-    span = padded([np.asarray(table.columns[group.column], dtype=np.float64)], 0.15, group.least)
+    values = np.asarray(table.columns[group.column], dtype=np.float64)
+    span = padded([values], 0.15, group.least)
     if span is None:
         return axis, None
     if not group.zoom:
-        span = (min(span[0], 0.0) if span[0] < 0 else 0.0, span[1])
+        span = (span[0] if np.nanmin(values) < 0 else 0.0, span[1])
     axis["range"] = list(span)
     return axis, span

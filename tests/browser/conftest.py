@@ -30,7 +30,7 @@ def free_port() -> int:
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a demo plant with two days of history, started the way a person starts it."""
     folder = tmp_path_factory.mktemp("demo")
-    env = {**os.environ, "DATA_DIR": str(folder), "PORT": str(free_port()), "DEMO_DAYS": "2", "RATE_LIMIT": "0", "ADMIN_PASSWORD": "correct horse battery"}
+    env = {**os.environ, "DATA_DIR": str(folder), "PORT": str(free_port()), "DEMO_DAYS": "2", "RATE_LIMIT": "0"}
     process = subprocess.Popen(
         [sys.executable, "-u", "app.py", "demo"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
