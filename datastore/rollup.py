@@ -223,7 +223,9 @@ def raw(device_id: str, metric: str, at: Instants, values: Numbers, window: Wind
     spoken = ~np.isnan(values)
     at, values = at[spoken], values[spoken]
     covered = reduce(at, values[:, None], np.array([window.start, window.end], dtype=np.int64))
-    coverage = min(1.0, float(covered["coverage"][0, 0]) / (window.length / 1000))
+    # one reading tells no interval: it stands for the minute it was heard in, as in the rollups
+    seconds = float(covered["coverage"][0, 0]) if len(at) > 1 else len(at) * MINUTE / 1000
+    coverage = min(1.0, seconds / (window.length / 1000))
     return Series(device_id, metric, 0, at, values, values, values, values, values, np.ones(len(at)), coverage)
 
 

@@ -114,3 +114,10 @@ def test_share_of_an_hour(filled: range, share: float) -> None:
 
 def test_runs_join_neighbours() -> None:
     assert rollup.runs([0, 10, 20, 40, 60, 70], 10) == [(0, 30), (40, 50), (60, 80)]
+
+
+def test_one_reading_covers_the_minute_it_was_heard_in() -> None:
+    hour = Window(0, HOUR)
+    series = rollup.raw("rack-a", "soc", np.array([5 * MINUTE]), np.array([61.5]), hour)
+    assert series.coverage == 60 / 3600
+    assert rollup.raw("rack-a", "soc", np.empty(0, np.int64), np.empty(0), hour).coverage == 0
