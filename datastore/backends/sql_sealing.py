@@ -1,7 +1,7 @@
 """Old hot rows into chunks, and old everything away: small transactions that move rows, so a kill loses and doubles nothing."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,6 +21,12 @@ log = logging.getLogger(__name__)
 _ROWS_AT_ONCE = 10_000
 """About how many rows one transaction moves: it holds the write lock, and ingest must not wait long for it."""
 _SLOTS = (DAY, HOUR, 10 * MINUTE, MINUTE)
+_MERGED_AT_ONCE = 4
+"""Devices whose chunks one transaction rewrites."""
+
+
+def _all_of(kind: str) -> list[str]:
+    return [metric.name for metric in metrics_of(kind)]
 
 
 class Sealer:
@@ -76,37 +82,50 @@ class Sealer:
         return start, end
 
     def _seal_slot(self, kind: str, start: int, end: int) -> dict[int, int]:
-        """One transaction: the rows leave the hot table and stand in chunks. Returns device → rows.
+        """The rows leave the hot table and stand in chunks. Returns device → rows.
 
-        Packed beforehand, and packed again under the lock for devices whose rows have changed meanwhile.
+        Devices that have chunks there already are merged a few at a time, as that is slow under the lock; all others go in one
+        transaction: packed beforehand, and packed again under the lock for devices whose rows have changed meanwhile.
         """
-        every = [m.name for m in metrics_of(kind)]
         with self._database.read() as connection:
-            seen = self._chunks.hot(connection, kind, every, None, start, end)
+            seen = self._chunks.hot(connection, kind, _all_of(kind), None, start, end)
+            merged = [device for device in seen if self._chunks.spans(connection, device, start, end)]
+        sealed: dict[int, int] = {}
+        for place in range(0, len(merged), _MERGED_AT_ONCE):
+            sealed |= self._move(kind, merged[place : place + _MERGED_AT_ONCE], start, end, {})
+            give_way()
+        return sealed | self._move(kind, None, start, end, {device: seen[device] for device in seen if device not in merged})
+
+    def _move(self, kind: str, devices: Sequence[int] | None, start: int, end: int, seen: Mapping[int, Columns]) -> dict[int, int]:
+        """One transaction that moves the rows of these devices (None = all); `seen` are rows looked at before."""
         ready = {device: self._chunks.packed(device, columns) for device, columns in seen.items()}
         with self._database.turn:
             with self._database.write() as connection:
-                moved = self._chunks.hot(connection, kind, every, None, start, end)
+                moved = self._chunks.hot(connection, kind, _all_of(kind), devices, start, end)
                 for device, columns in moved.items():
                     if device in seen and same(columns, seen[device]) and not self._chunks.spans(connection, device, start, end):
                         self._chunks.insert(connection, ready[device])
                     else:
                         self._chunks.put(connection, device, kind, columns, start, end)
-                self._delete_hot(connection, kind, start, end)
-                # sealed minutes are answered from chunks
-                connection.execute(
-                    "DELETE FROM rollup_minute WHERE ts >= ? AND ts < ? AND device IN (SELECT id FROM device_key WHERE kind = ?)",
-                    (start // MINUTE * MINUTE, end // MINUTE * MINUTE, kind),
-                )
+                self._delete_hot(connection, kind, devices, start, end)
                 count_write(connection, self._rollups.owner)
             for device, columns in moved.items():
                 self._chunks.raise_horizon(device, int(columns.at[-1]) + 1)
         return {device: len(columns.at) for device, columns in moved.items()}
 
-    def _delete_hot(self, connection: Connection, kind: str, start: int, end: int) -> None:
-        if vectors_of(kind):
-            connection.execute(f"DELETE FROM {vectors(kind)} WHERE ts >= ? AND ts < ?", (start, end))
-        connection.execute(f"DELETE FROM {readings(kind)} WHERE ts >= ? AND ts < ?", (start, end))
+    def _delete_hot(self, connection: Connection, kind: str, devices: Sequence[int] | None, start: int, end: int) -> None:
+        """The rows, and the stored minutes: sealed ones are answered from chunks."""
+        own = "SELECT id FROM device_key WHERE kind = ?" if devices is None else ", ".join("?" * len(devices))
+        who = [kind] if devices is None else list(devices)
+        for table in (vectors(kind), readings(kind)) if vectors_of(kind) else (readings(kind),):
+            if devices is None:
+                connection.execute(f"DELETE FROM {table} WHERE ts >= ? AND ts < ?", (start, end))
+            else:
+                connection.execute(f"DELETE FROM {table} WHERE ts >= ? AND ts < ? AND device IN ({own})", (start, end, *who))
+        connection.execute(
+            f"DELETE FROM rollup_minute WHERE ts >= ? AND ts < ? AND device IN ({own})",
+            (start // MINUTE * MINUTE, end // MINUTE * MINUTE, *who),
+        )
 
     def _join(self, kind: str, device: int, start: int, end: int) -> None:
         """The chunks within start … end become one. Packed beforehand, so that the lock is held for the exchange only: a chunk never
