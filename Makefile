@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# several runners by default; PYTEST_ARGS="-n0 -x tests/plant" for the inner loop
+# several runners by default, the browser alone afterwards; PYTEST_ARGS="-n0 -x tests/plant" for the inner loop
 PYTEST_ARGS ?= -n 2 --dist loadgroup
 
 help: ## this list
@@ -17,7 +17,8 @@ run: $(VENV)/.run ## set up everything and serve the demo plant on port 8000
 test: $(VENV)/.test services ## set up everything, lint, type-check and run all tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not browser"
+	@$(BIN)/python -m pytest -n 0 -m browser
 
 unit: $(VENV)/.test ## only the quick tests: no browser, no server process
 	@$(BIN)/python -m pytest -m "not browser and not server and not slow" -q

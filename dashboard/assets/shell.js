@@ -118,10 +118,14 @@
 
   function tall(graph, height) {
     const plot = graph.querySelector(".js-plotly-plot");
-    if (!height || !plot || !plot.layout || !window.Plotly || plot.layout.height === height) return;
-    if (!graph.dataset.height) graph.dataset.height = plot.layout.height;
+    if (!height || !plot || !plot.layout || !window.Plotly) return;
+    if (!graph.dataset.height) graph.dataset.height = parseInt(graph.style.height, 10); // the panel's own, there before its chart is
+    if (plot.layout.height === height && graph.style.height === height + "px") return;
     graph.style.height = height + "px";
-    window.Plotly.relayout(plot, { height: height });
+    // whoever is asked twice in a row may still be busy with the first height
+    Promise.resolve(window.Plotly.relayout(plot, { height: height })).then(function () {
+      if (graph.style.height === height + "px" && plot.layout.height !== height) window.Plotly.relayout(plot, { height: height });
+    });
   }
 
   function resize() {

@@ -74,7 +74,8 @@ class Witness:
         page.on("response", lambda r: self.complaints.append(f"{r.status} {r.url}") if r.status >= 400 else None)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        cut_short = "WebSocket is closed before the connection is established" in message.text  # the page was left at once
+        if message.type in ("error", "warning") and not cut_short:
             self.complaints.append(f"console {message.type}: {message.text}")
 
     def _request(self, request: Request) -> None:

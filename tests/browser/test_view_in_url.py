@@ -19,6 +19,7 @@ def opened(chromium: Browser, address: str, width: int = 1366, height: int = 768
     page = chromium.new_page(viewport={"width": width, "height": height})
     page.goto(address)
     expect(page.locator("#content .vd-filled").first).to_be_visible()
+    page.wait_for_load_state("networkidle")  # all panels have answered
     return page
 
 
@@ -37,6 +38,8 @@ def test_a_choice_is_a_link_and_the_back_button_undoes_it(chromium: Browser, pla
     unit = page.locator("#page-head select").first
     unit.select_option("3")
     page.wait_for_url("**unit=3**")
+    # the controls are laid out anew with the panels: only then can a person choose again
+    expect(page.locator("#content [data-topic*='unit=3']").first).to_be_attached()
     unit.select_option("4")
     page.wait_for_url("**unit=4**")
     page.go_back()
