@@ -5,6 +5,9 @@ import re
 import socket
 import subprocess
 import sys
+import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +29,18 @@ def free_port() -> int:
         return port
 
 
+def until_it_answers(address: str) -> None:
+    """The address is printed a moment before the port answers."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"{address}/health/ready", timeout=5):
+                return
+        except OSError:
+            assert time.monotonic() < deadline, f"{address} does not answer"
+            threading.Event().wait(0.1)
+
+
 @pytest.fixture(scope="session")
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a demo plant with two days of history, started the way a person starts it."""
@@ -44,6 +59,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         raise AssertionError("the demo plant did not start:\n" + "".join(seen))
     with open(folder / "server.log", "w") as log:
         drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=log)
+        until_it_answers(match.group())
         yield match.group()
         process.terminate()
         process.wait(20)
