@@ -20,7 +20,7 @@ def shown(page: Page, address: str) -> None:
         expect(guide).to_contain_text("/api/telemetry")
         expect(guide).to_contain_text("python app.py import")
     else:
-        expect(page.locator("#content .vd-filled").first).to_be_visible()
+        expect(page.locator("#content .vd-filled").first).to_be_visible(timeout=15_000)
     expect(page.locator("#content .vd-error")).to_have_count(0)
 
 
