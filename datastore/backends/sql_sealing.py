@@ -142,7 +142,7 @@ class Sealer:
             spans = [span for span in self._chunks.spans(connection, device, start, end) if start <= span.start and span.end <= end]
             if len(spans) < 2:
                 return
-            whole = self._chunks.sealed(connection, device, [m.name for m in metrics_of(kind)], spans[0].start, spans[-1].end)
+            whole = self._chunks.sealed(connection, device, _all_of(kind), spans[0].start, spans[-1].end)
         rows = self._chunks.packed(device, whole)
         with self._database.write() as connection:
             found = self._chunks.spans(connection, device, spans[0].start, spans[-1].end)
@@ -154,7 +154,7 @@ class Sealer:
     def forget(self, kind: str, before: int) -> int:
         """Drop all of a kind with ts < before; a chunk across the line is cut. Returns rows and chunks dropped."""
         dropped = 0
-        every = [m.name for m in metrics_of(kind)]
+        every = _all_of(kind)
         with self._database.read() as connection:
             devices = [device for (device,) in connection.execute("SELECT id FROM device_key WHERE kind = ?", (kind,))]
         for device in devices:
