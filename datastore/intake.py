@@ -2,7 +2,8 @@
 
 A submit is prepared on the caller's thread (signs, clocks, quality flags) and queued; one writer thread takes everything
 that waits, keeps it in one transaction (group commit), publishes it to Live and only then acknowledges. What is
-acknowledged is durable; commits happen in the order of submits.
+acknowledged is durable; commits happen in the order of submits. While the store does not answer, what is durable is the spool
+(`datastore.detour`); the outcomes say so.
 """
 
 import logging
@@ -13,9 +14,11 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 
+from datastore.detour import Backlog, Detour, store_down
 from datastore.flagging import Clocks, set_right
 from datastore.ports import Live, Outcome, Records, Telemetry
 from datastore.registry import Known, Registry
+from datastore.spool import Spool
 from datastore.vetting import Plan, Rejected, Survey, Unsound, check, check_block, device_fault, plan_of, survey
 from plant.errors import DeviceNotFound, Invalid, NotFound, Unavailable
 from plant.metrics import KINDS, metric
@@ -27,8 +30,8 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 100_000
 """Readings that may wait for the writer before callers are held back (some 40 MB); each vector in one counts as VECTOR more."""
-MOST_PER_COMMIT = 20_000
-"""Readings, counted alike, after which a commit takes no more submits."""
+MOST_PER_COMMIT = 8_000
+"""Readings, counted alike, after which a commit takes no more submits: while the store keeps these, the next are decoded."""
 VECTOR = 30
 PATIENCE_S = 2.0
 """How long a submit waits for room in a full queue."""
@@ -36,12 +39,17 @@ GATHER_SHARE = 0.25
 """How long the writer waits for callers that usually come together, as a share of the last commit: without it, two halves of them
 take turns and everyone waits for two commits."""
 GATHER_MOST_S = 0.004
+GATHER_BELOW = 4_000
+"""Readings, counted alike, from which on the writer waits for nobody: so many take a while to decode, which the commit of these leaves
+time for."""
 _NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What went through since start, in readings; `waiting` is the queue now, `last_commit_ms` how long the newest commit took."""
+    """What went through since start, in readings; `waiting` is the queue now, `last_commit_ms` how long the newest commit took.
+    Readings that took the way through the spool count in `spooled` when they come, not in `accepted`. `spool_waiting` readings and
+    `spool_bytes` are in it now; `refused` are those of it that the store would not take."""
 
     accepted: int = 0
     duplicates: int = 0
@@ -50,6 +58,10 @@ class Stats:
     commits: int = 0
     waiting: int = 0
     last_commit_ms: float = 0.0
+    spooled: int = 0
+    spool_waiting: int = 0
+    spool_bytes: int = 0
+    refused: int = 0
 
 
 @dataclass(slots=True)
@@ -73,7 +85,8 @@ class _Submit:
 
 class Intake:
     """Start one per store; safe to use from any thread. `group_ms` is how long the writer waits for more to join a commit
-    (0: it takes what is there, which is best while commits are slower than callers)."""
+    (0: it takes what is there, which is best while commits are slower than callers). With a `spool`, which it closes at the end,
+    readings are accepted while the store does not answer."""
 
     def __init__(
         self,
@@ -83,6 +96,7 @@ class Intake:
         clock: Callable[[], int],
         auto_register: bool = True,
         group_ms: float = 0.0,
+        spool: Spool | None = None,
     ) -> None:
         self._telemetry = telemetry
         self._records = records
@@ -98,6 +112,7 @@ class Intake:
         self._accepted = self._duplicates = self._rejected = self._failed = self._commits = 0
         self._last_commit_ms = 0.0
         self._expected = 0
+        self._detour = None if spool is None else Detour(spool, self._keep_later, clock)
         self._writer = Thread(target=self._write, name="intake", daemon=True)
         self._writer.start()
 
@@ -130,12 +145,26 @@ class Intake:
 
     def check(self, blocks: Sequence[Block]) -> tuple[list[Block], list[Rejected]]:
         """The rows `submit` would take, and why it would not take the others. Keeps nothing."""
-        devices = self._registry.now()
+        devices = self._devices()
         return check(blocks, None if self._registry.auto_register else devices.known, devices.deleted)
+
+    @property
+    def backlog(self) -> Backlog:
+        """How the spool stands; all zero without one."""
+        return Backlog() if self._detour is None else self._detour.backlog
+
+    def wait_for_spool(self, timeout_s: float) -> bool:
+        """Wait until nothing is left in the spool; whether that is so."""
+        return self._detour is None or self._detour.wait(timeout_s)
+
+    def oldest_spooled(self) -> int | None:
+        """When the oldest reading in the spool was put there [epoch ms]; None when there is none."""
+        return None if self._detour is None else self._detour.oldest()
 
     @property
     def stats(self) -> Stats:
         """The figures now."""
+        backlog = self.backlog
         return Stats(
             accepted=self._accepted,
             duplicates=self._duplicates,
@@ -144,19 +173,39 @@ class Intake:
             commits=self._commits,
             waiting=self._waiting,
             last_commit_ms=round(self._last_commit_ms, 3),
+            spooled=backlog.spooled,
+            spool_waiting=backlog.waiting,
+            spool_bytes=backlog.bytes,
+            refused=backlog.refused,
         )
 
     def close(self) -> None:
-        """Refuse new submits, commit what waits, stop the writer; idempotent."""
+        """Refuse new submits, commit what waits, stop the writer; what is in the spool and finds no way to the store soon stays there.
+        Idempotent."""
         with self._room:
             if not self._closed:
                 self._closed = True
                 self._queue.put(None)
                 self._room.notify_all()
         self._writer.join()
+        if self._detour is not None:
+            self._detour.close()
+
+    def _devices(self) -> Known:
+        """The devices as registered now, or as last heard while the store does not answer. Raises Unavailable."""
+        if self._detour is None:
+            return self._registry.now()
+        if self._detour.is_open and self._registry.last is not None:
+            return self._registry.last  # asking a store that is gone would hold every caller up
+        try:
+            return self._registry.now()
+        except Unavailable:
+            if self._registry.last is None:
+                raise
+            return self._registry.last
 
     def _prepare(self, blocks: Sequence[Block]) -> _Submit:
-        devices = self._registry.now()
+        devices = self._devices()
         ready: list[Block] = []
         parts: list[int] = []
         strangers: list[Device] = []
@@ -207,7 +256,7 @@ class Intake:
         self._held_back += 1
         try:
             if not self._room.wait_for(lambda: self._weight < MOST_WAITING or self._closed, patience_s):
-                raise Unavailable(f"the intake is full: {self._waiting} readings wait to be stored; send again later", retry_after_s=1)
+                raise Unavailable(f"the intake is full: {self._waiting} readings wait to be stored; send again later", retry_after=1)
         finally:
             self._held_back -= 1
 
@@ -257,18 +306,19 @@ class Intake:
         """Give those who were told a moment ago the time to come back, a small part of what a commit takes."""
         patience = min(GATHER_SHARE * self._last_commit_ms / 1000, GATHER_MOST_S)
         until = time.monotonic() + patience
-        while self._queue.qsize() + 1 < self._expected and time.monotonic() < until:
+        while self._queue.qsize() + 1 < self._expected and self._weight < GATHER_BELOW and time.monotonic() < until:
             time.sleep(patience / 4)
 
     def _commit(self, group: list[_Submit]) -> None:
         """Keep the group in one transaction; when that fails for a reason of its own readings, each submit alone."""
+        if self._detour is not None and self._detour.is_open and self._go_round(group):
+            return
         try:
             outcomes = self._keep(group)
         except Exception as error:
-            down = _as_unavailable(error)
+            down = store_down(error)
             if down or len(group) == 1:
-                self._failed += sum(submit.rows for submit in group)
-                _fail(group, down or error)
+                self._not_kept(group, error)
                 return
             log.warning("a commit of %d submits failed (%s); each is tried alone", len(group), error)
             self._commit_singly(group)
@@ -280,15 +330,49 @@ class Intake:
             try:
                 outcomes = self._keep([submit])
             except Exception as error:
-                down = _as_unavailable(error)
                 # When the store itself is gone, waiting for it once more per submit would hold every caller up.
-                failing = group[place:] if down else [submit]
-                self._failed += sum(left.rows for left in failing)
-                _fail(failing, down or error)
+                down = store_down(error)
+                self._not_kept(group[place:] if down else [submit], error)
                 if down:
                     return
             else:
                 self._settle([submit], outcomes)
+
+    def _not_kept(self, group: list[_Submit], error: Exception) -> None:
+        """The store would not take the group: to the spool when that is because it is down, else (or without one) the callers are told."""
+        down = store_down(error)
+        if down is None or self._detour is None:
+            self._failed += sum(submit.rows for submit in group)
+            _fail(group, down or error)
+        else:
+            self._go_round(group, down.message)
+
+    def _go_round(self, group: list[_Submit], cause: str = "") -> bool:
+        """The group into the spool, its readings made known and acknowledged as spooled (or failed, when the spool is full); False when
+        the store has just taken over the last of the spool, so that the straight way is open again."""
+        assert self._detour is not None
+        try:
+            if not self._detour.put([submit.blocks for submit in group], cause):
+                return False
+        except Unavailable as error:
+            self._failed += sum(submit.rows for submit in group)
+            _fail(group, error)
+            return True
+        self._live.publish("readings", [block for submit in group for block in submit.blocks])
+        for submit in group:
+            submit.future.set_result(submit.answer([Outcome(spooled=len(block.rows)) for block in submit.blocks]))
+        return True
+
+    def _keep_later(self, blocks: list[Block]) -> None:
+        """Blocks from the spool into the store; devices that were unknown when they came register now. They were made known then."""
+        devices = self._registry.now()
+        strangers: list[Device] = []
+        for block in blocks:
+            unknown = {row[0] for row in block.rows} - devices.known.get(block.kind, _NONE)
+            strangers += self._strangers(block, unknown, devices)
+        self._register(strangers)
+        self._telemetry.append(blocks)
+        self._commits += 1
 
     def _keep(self, group: list[_Submit]) -> list[Outcome]:
         started = time.perf_counter()
@@ -354,15 +438,6 @@ def _invalid(field: str, reason: str, index: int = 0) -> Invalid:
     return Invalid(f"{field}: {reason}", field_errors=[{"field": field, "message": reason}], index=index)
 
 
-def _as_unavailable(error: Exception) -> Unavailable | None:
-    """The error as Unavailable when the store itself is at fault, None when the readings may be."""
-    if isinstance(error, Unavailable):
-        return error
-    if isinstance(error, OSError):
-        return Unavailable(f"the store cannot be written: {error.strerror or error}")
-    return None
-
-
 def _fail(group: Sequence[_Submit], error: BaseException) -> None:
     for submit in group:
         submit.future.set_exception(error)
@@ -374,4 +449,5 @@ def _total(outcomes: Sequence[Outcome]) -> Outcome:
         merged=sum(outcome.merged for outcome in outcomes),
         revised=sum(outcome.revised for outcome in outcomes),
         duplicates=sum(outcome.duplicates for outcome in outcomes),
+        spooled=sum(outcome.spooled for outcome in outcomes),
     )

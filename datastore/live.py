@@ -39,6 +39,9 @@ class LiveBus:
         with self._lock:
             return {topic: len(places) for topic, places in self._places.items() if topic.startswith(prefix)}
 
+    def close(self) -> None:
+        """Nothing to release."""
+
     def _leave(self, place: "_Place") -> None:
         with self._lock:
             left = tuple(other for other in self._places.get(place.topic, ()) if other is not place)

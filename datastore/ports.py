@@ -1,6 +1,6 @@
 """What the product needs from a store, in three ports. Backends implement them; nothing else knows a database."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,15 +14,57 @@ Numbers = np.ndarray[Any, np.dtype[np.float64]]
 RESOLUTIONS: Mapping[str, int] = {"1m": 60_000, "15m": 900_000, "1h": 3_600_000, "1d": 86_400_000}
 """Rollup name → width [ms]; days are calendar days of the site zone, so theirs is nominal."""
 
+DOCUMENTS = ("battery_data", "battery_performance", "battery_predictions")
+"""Collections of messages kept whole beside the readings made of them (S3); in MongoDB they have these names."""
+
+
+DRAWERS = (
+    "commands",
+    "api_keys",
+    "kiosk_links",
+    "annotations",
+    "alarm_comments",
+    "notification_rules",
+    "notifications",
+    "exports",
+    "screens",
+    "allocations",
+    "prices",
+    "plans",
+    "studies",
+    "study_results",
+    "energy_days",
+    "battery_days",
+    "rack_days",
+    "pv_days",
+)
+"""Where the few things are kept that nobody asks of by anything but subject, state and time; each drawer belongs to one service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in a drawer: `subject` is what it is about (a device, an alarm, a user), `state` a word to ask for, `at` epoch ms,
+    `body` a JSON object that only its service reads. `version` counts its changes from 1; 0 is one that was never kept."""
+
+    drawer: str
+    id: str
+    subject: str
+    state: str
+    at: int
+    body: Mapping[str, Any]
+    version: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one block: rows that were new, that added metrics to a known instant, that changed a known value, that said nothing new."""
+    """What became of one block: rows that were new, that added metrics to a known instant, that changed a known value, that said nothing new,
+    and those that wait in the spool because the store does not answer."""
 
     inserted: int = 0
     merged: int = 0
     revised: int = 0
     duplicates: int = 0
+    spooled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +136,31 @@ class Telemetry(Protocol):
     def latest(self, devices: Sequence[tuple[str, str]] | None = None) -> dict[tuple[str, str], Latest]:
         """Newest values per (device_id, kind); None = all. Devices without readings are absent."""
 
-    def columns(self, device_id: str, kind: str, metrics: Sequence[str], window: Window, limit: int | None = None, as_of: int | None = None) -> Columns:
+    def columns(
+        self, device_id: str, kind: str, metrics: Sequence[str], window: Window, limit: int | None = None, as_of: int | None = None
+    ) -> Columns:
         """Raw readings in which at least one of `metrics` speaks; `as_of` answers what was known at that receive time."""
 
-    def series(self, keys: Sequence[tuple[str, str]], metrics: Sequence[str], window: Window, *, points: int | None = None,
-               resolution: int | None = None, zone: str = "UTC") -> dict[tuple[str, str, str], Series]:
+    def series(
+        self,
+        keys: Sequence[tuple[str, str]],
+        metrics: Sequence[str],
+        window: Window,
+        *,
+        points: int | None = None,
+        resolution: int | None = None,
+        zone: str = "UTC",
+        as_of: int | None = None,
+    ) -> dict[tuple[str, str, str], Series]:
         """Bucketed scalars for (device_id, kind) × metrics, keyed (device_id, kind, metric). Give `resolution` (ms, 0 = raw, 86 400 000 =
-        calendar days of `zone`) or `points` (wanted number of buckets: the width is chosen from a fixed ladder, raw when that is fewer)."""
+        calendar days of `zone`) or `points` (wanted number of buckets: the width is chosen from a fixed ladder, raw when that is fewer).
+        `as_of` answers what was known at that receive time; it is made from readings, so a long window takes its time."""
 
     def extent(self, device_id: str, kind: str) -> Extent | None:
-        """What is kept of this device; None when nothing."""
+        """What is kept of this device; None when nothing. It counts readings: who only wants to know from when to when asks `bounds`."""
+
+    def bounds(self, device_id: str, kind: str) -> tuple[int, int] | None:
+        """First and last instant kept of this device [epoch ms]; None when nothing."""
 
     def forget(self, kind: str, before: int) -> int:
         """Drop readings of this kind older than `before` (epoch ms). Returns rows and chunks dropped."""
@@ -112,7 +169,10 @@ class Telemetry(Protocol):
         """Turn hot rows older than `before` into compressed chunks. Returns rows sealed."""
 
     def maintain(self) -> None:
-        """Drain dirty rollup buckets and close due minutes; called every few seconds by whoever holds the lease."""
+        """Drain dirty rollup buckets and close due minutes; called every few seconds by every process, for each has open minutes of its own."""
+
+    def ping(self) -> None:
+        """Raises Unavailable when the store does not answer."""
 
     def close(self) -> None:
         """Flush and release everything."""
@@ -139,11 +199,53 @@ class Records(Protocol):
     def put_alarm(self, alarm: Alarm) -> Alarm:
         """Insert (id None) or replace by id; returns it with its id."""
 
+    def raise_alarm(self, alarm: Alarm) -> tuple[Alarm, bool]:
+        """Insert, unless an alarm of this device, kind and code is open. The open one with its id, and whether it is new: of two
+        processes that raise the same at once, one hears True."""
+
+    def alarm(self, alarm_id: int) -> Alarm | None:
+        """The alarm with this id; None when there is none."""
+
+    def change_alarm(self, was: Alarm, now: Alarm) -> Alarm:
+        """Replace an alarm that is still kept as it `was` read. Raises Conflict when somebody else changed it meanwhile, NotFound."""
+
     def events(self, window: Window, mode: str | None = None) -> list[ScheduleEvent]:
         """Awards that touch the window, ascending by start."""
 
     def put_events(self, events: Iterable[ScheduleEvent]) -> list[ScheduleEvent]:
         """Insert (index None) or replace by index; returns them with their indices."""
+
+    def event(self, index: int) -> ScheduleEvent:
+        """The award with this index. Raises NotFound."""
+
+    def drop_event(self, index: int) -> bool:
+        """Forget an award; whether it was there."""
+
+    def put_entry(self, entry: Entry) -> Entry:
+        """Keep an entry: a new one (version 0), or one that was changed since it was read, which replaces the kept one when that still has
+        the version read. Returns it with its new version. Raises Conflict when the id is taken or somebody else was faster."""
+
+    def entry(self, drawer: str, entry_id: str) -> Entry | None:
+        """None when there is none."""
+
+    def entries(
+        self,
+        drawer: str,
+        subject: str | None = None,
+        states: Sequence[str] | None = None,
+        window: Window | None = None,
+        limit: int = 1000,
+    ) -> list[Entry]:
+        """Newest first, by (at, id): those about `subject`, in one of `states`, whose `at` lies in `window`; None = any."""
+
+    def drop_entry(self, drawer: str, entry_id: str) -> bool:
+        """Forget an entry; whether it was there."""
+
+    def forget_entries(self, drawer: str, before: int) -> int:
+        """Forget entries whose `at` is before [epoch ms]; how many."""
+
+    def entries_version(self, drawer: str) -> int:
+        """Changes whenever an entry of the drawer changes; cheap, for whoever keeps something derived from them."""
 
     def user(self, username: str) -> User | None:
         """None when unknown."""
@@ -160,8 +262,9 @@ class Records(Protocol):
     def put_setting(self, name: str, value: Any) -> None:
         """Keep a JSON value."""
 
-    def revoke(self, token_id: str, expires: int) -> None:
-        """Remember a token id as revoked until it would have expired anyway (epoch ms)."""
+    def revoke(self, token_id: str, expires: int) -> bool:
+        """Remember a token id as revoked until it would have expired anyway (epoch ms). Whether it was not before: of two processes
+        that revoke it at once, one hears True."""
 
     def revoked(self, token_id: str) -> bool:
         """Whether this token id was revoked."""
@@ -169,8 +272,25 @@ class Records(Protocol):
     def audit(self, at: int, who: str, action: str, what: str) -> None:
         """Append to the audit log; never contains secrets."""
 
-    def audit_log(self, limit: int = 200) -> list[tuple[int, str, str, str]]:
-        """Newest first: (at, who, action, what)."""
+    def audit_log(self, limit: int = 200, until: int | None = None) -> list[tuple[int, str, str, str]]:
+        """Newest first: (at, who, action, what); with `until` only what was written at or before that instant."""
+
+    def keep_document(self, collection: str, document: Mapping[str, Any], received: int) -> str:
+        """Keep a message of one of the `DOCUMENTS` collections as it came, unknown fields too; returns its id."""
+
+    def documents(self, collection: str, since: int = 0, limit: int = 100) -> list[Mapping[str, Any]]:
+        """Kept messages received at or after `since`, newest first (by receive time, then by order of arrival), as they came."""
+
+    def forget_documents(self, collection: str, before: int) -> int:
+        """Drop messages received before; how many. (MongoDB does it by itself, by TTL, too.)"""
+
+    def dump(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every record as it was at one moment: (table, row as `backends.record_rows` says, JSON values only), all of one table together.
+        Contains password hashes."""
+
+    def fill(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
+        """Keep the rows of a dump, of whatever backend, with their numbers; how many. Numbers given out later lie beyond them. All or none
+        (where the backend can). Raises Conflict when there are records already, Invalid for rows that make no sense."""
 
     def ping(self) -> None:
         """Raises Unavailable when the store does not answer."""
@@ -187,8 +307,9 @@ class Subscription(Protocol):
 
 
 class Live(Protocol):
-    """What is happening now, fanned out. Topics: `readings` (every accepted batch, as list[Block]), `panel:<panel id>?<scope query>`
-    (serialised frame bytes), `alarms`."""
+    """What is happening now, fanned out. Topics: `readings` (what was accepted, as list[Block]), `panel:<panel id>?<scope query>`
+    (serialised frame bytes), `alarms`. Readings and alarms reach the subscribers of every process that shares a Redis; frames stay
+    in the process that makes them."""
 
     def publish(self, topic: str, message: Any) -> None:
         """Hand `message` to every subscriber; never blocks, never raises because of a subscriber."""
@@ -197,4 +318,7 @@ class Live(Protocol):
         """`receive(topic, message)` is called on the publisher's thread and must return at once."""
 
     def topics(self, prefix: str = "") -> dict[str, int]:
-        """Topics that have subscribers now → how many."""
+        """Topics that have subscribers in this process now → how many."""
+
+    def close(self) -> None:
+        """Release everything; idempotent."""

@@ -20,6 +20,9 @@ class Known:
     reversed: Mapping[str, AbstractSet[str]]
 
 
+_NEVER = Known(-1, {}, {}, {})
+
+
 class Registry:
     """The registered devices as sets of ids; follows the records."""
 
@@ -27,7 +30,12 @@ class Registry:
         self.auto_register = auto_register
         self._records = records
         self._lock = Lock()
-        self._known = Known(-1, {}, {}, {})
+        self._known = _NEVER
+
+    @property
+    def last(self) -> Known | None:
+        """The devices as they were when the store was last asked; None when it never answered."""
+        return None if self._known is _NEVER else self._known
 
     def now(self) -> Known:
         """The devices as registered now. Raises Unavailable when the store does not answer."""

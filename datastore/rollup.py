@@ -87,8 +87,16 @@ def reduce(at: Instants, values: Numbers, bounds: Instants) -> Stats:
     low, high = int(cuts[0]), int(cuts[-1])
     at, values = at[low:high], values[low:high]
     starts, stops = cuts[:-1][full] - low, cuts[1:][full] - low
+    widths = (bounds[1:] - bounds[:-1])[full][:, None]
     spoken = ~np.isnan(values)
     dense = bool(spoken.all())
+    if dense and len(full) == len(at):  # one reading each, as when minutes of a reading a minute are asked for
+        stats["n"][full] = 1
+        for name in ("min", "max", "last", "sum"):
+            stats[name][full] = values
+        gap = _typical_gap(at)
+        stats["coverage"][full] = np.fmin(widths, widths if np.isnan(gap) else gap) / 1000
+        return stats
     if dense:
         n = np.broadcast_to((stops - starts)[:, None], (len(full), metrics))
         stats["last"][full] = values[stops - 1]
@@ -101,8 +109,8 @@ def reduce(at: Instants, values: Numbers, bounds: Instants) -> Stats:
     stats["n"][full] = n
     stats["min"][full] = (np.minimum if dense else np.fmin).reduceat(values, starts, axis=0)
     stats["max"][full] = (np.maximum if dense else np.fmax).reduceat(values, starts, axis=0)
-    stats["sum"][full] = np.where(silent, np.nan, np.add.reduceat(heard, starts, axis=0))
-    widths = (bounds[1:] - bounds[:-1])[full][:, None]
+    with np.errstate(over="ignore"):  # a sum may leave the range of numbers where no reading does
+        stats["sum"][full] = np.where(silent, np.nan, np.add.reduceat(heard, starts, axis=0))
     typical = np.full(metrics, _typical_gap(at)) if dense else np.array([_typical_gap(at[spoken[:, j]]) for j in range(metrics)])
     stats["coverage"][full] = np.where(silent, 0.0, np.fmin(n * np.where(np.isnan(typical), widths, typical), widths) / 1000)
     return stats
@@ -121,13 +129,14 @@ def grouped(at: Instants, values: Numbers, firsts: Instants, width: int) -> Stat
     stats["min"] = (np.minimum if dense else np.fmin).reduceat(values, firsts, axis=0)
     stats["max"] = (np.maximum if dense else np.fmax).reduceat(values, firsts, axis=0)
     stats["last"] = values[stops - 1] if dense else _last_spoken(values, spoken, firsts, stops)
-    total = np.add.reduceat(values if dense else np.where(spoken, values, 0.0), firsts, axis=0)
+    with np.errstate(over="ignore"):
+        total = np.add.reduceat(values if dense else np.where(spoken, values, 0.0), firsts, axis=0)
     stats["sum"] = total if dense else np.where(n == 0, np.nan, total)
     gaps = np.diff(at)
     inside = np.ones(len(gaps), dtype=bool)
     inside[firsts[1:] - 1] = False
     # one gap for all: the devices of a kind share their interval or each has one reading per bucket
-    typical = float(np.median(gaps[inside])) if inside.any() else float(width)
+    typical = _lower_middle(gaps[inside]) if inside.any() else float(width)
     stats["coverage"] = np.fmin(n * typical, width) / 1000
     return stats
 
@@ -141,8 +150,19 @@ def _last_spoken(values: Numbers, spoken: Any, starts: Any, stops: Any) -> Numbe
 
 
 def _typical_gap(at: Instants) -> float:
-    """Median distance of neighbours [ms], NaN for fewer than two."""
-    return float(np.median(np.diff(at))) if len(at) > 1 else np.nan
+    """Median distance of neighbours [ms], of two middle ones the lower: an outage beside one regular gap is no interval. NaN for fewer
+    than two instants."""
+    if len(at) < 2:
+        return np.nan
+    gaps = at[1:] - at[:-1]
+    first = gaps[0]
+    # most devices keep their interval, and a median of equal numbers takes five times as long as a look at them
+    return float(first) if (gaps == first).all() else _lower_middle(gaps)
+
+
+def _lower_middle(numbers: Any) -> float:
+    middle = (len(numbers) - 1) // 2
+    return float(np.partition(numbers, middle)[middle])
 
 
 def combine(at: Instants, fine: Stats, bounds: Instants) -> Stats:
@@ -159,13 +179,18 @@ def combine(at: Instants, fine: Stats, bounds: Instants) -> Stats:
     low, high = int(cuts[0]), int(cuts[-1])
     at, fine = at[low:high], fine[low:high]
     starts, stops = cuts[:-1][full] - low, cuts[1:][full] - low
+    if len(full) == len(at):  # no two of them meet
+        stats[full] = fine
+        stats["coverage"][full] = np.fmin(fine["coverage"], (bounds[1:] - bounds[:-1])[full][:, None] / 1000)
+        return stats
     spoken = fine["n"] > 0
     n = np.add.reduceat(fine["n"], starts, axis=0, dtype=np.int64)
     stats["n"][full] = n
     stats["min"][full] = np.fmin.reduceat(fine["min"], starts, axis=0)
     stats["max"][full] = np.fmax.reduceat(fine["max"], starts, axis=0)
     stats["last"][full] = _last_spoken(fine["last"], spoken, starts, stops)
-    stats["sum"][full] = np.where(n == 0, np.nan, np.add.reduceat(np.where(spoken, fine["sum"], 0.0), starts, axis=0))
+    with np.errstate(over="ignore"):
+        stats["sum"][full] = np.where(n == 0, np.nan, np.add.reduceat(np.where(spoken, fine["sum"], 0.0), starts, axis=0))
     seconds = np.add.reduceat(fine["coverage"], starts, axis=0, dtype=np.float64)
     stats["coverage"][full] = np.fmin(seconds, (bounds[1:] - bounds[:-1])[full][:, None] / 1000)
     return stats
@@ -178,20 +203,27 @@ def spread(at: Instants, fine: Stats, step: int) -> Stats:
     the quarter hour. So where filled buckets are typically further apart than `step`, each covers that distance.
     """
     for j in range(fine.shape[1]):
-        gap = _typical_gap(at[fine["n"][:, j] > 0])
-        if gap > step:
-            fine["coverage"][:, j] *= gap / step
+        fine["coverage"][:, j] *= _stretch(at, fine["n"][:, j], step)
     return fine
+
+
+def _stretch(at: Instants, n: Any, step: float) -> float:
+    """How many buckets one reading of a slow metric stands for; 1 when filled buckets typically hold several, whatever gaps there are."""
+    filled = n > 0
+    if not filled.any() or _lower_middle(n[filled]) > 1:
+        return 1.0
+    gap = _typical_gap(at[filled])
+    return gap / step if gap > step else 1.0
 
 
 def share(at: Instants, stats: Stats, column: int, window: Window) -> float:
     """Observed seconds of one metric over the seconds of `window`, 0…1; `at` are the bucket starts."""
     if not len(at):
         return 0.0
-    if len(at) > 1:
-        stats = spread(at, stats[:, column : column + 1].copy(), int(np.median(np.diff(at))))
-        column = 0
-    return min(1.0, float(stats["coverage"][:, column].sum(dtype=np.float64)) / (window.length / 1000))
+    seconds = float(stats["coverage"][:, column].sum(dtype=np.float64))
+    # as in `spread`: what a slow metric says stands for all of the time until it speaks again
+    seconds *= _stretch(at, stats["n"][:, column], _typical_gap(at))
+    return min(1.0, seconds / (window.length / 1000))
 
 
 def bucketed(device_id: str, metric: str, resolution: int, at: Instants, stats: Stats, column: int, window: Window) -> Series:

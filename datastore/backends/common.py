@@ -1,15 +1,17 @@
 """What every backend decides alike: which width a question gets, which pairs it asks about, columns as rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
 
 from datastore import rollup
 from datastore.ports import Columns
-from plant.errors import Invalid
+from datastore.seal import elements
+from plant.errors import DeviceNotFound, Invalid
 from plant.metrics import metric as metric_of
-from plant.model import Window
+from plant.model import Device, Window
 
 POINTS = 1000
 """Buckets of a series when neither points nor resolution is asked for."""
@@ -43,7 +45,7 @@ def scalar_pairs(keys: Sequence[tuple[str, str]], metrics: Sequence[str]) -> Ite
 
 
 def rows_of(device_id: str, columns: Columns) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns as the rows of a Block (NaN becomes None; a vector row that is all NaN too)."""
+    """Columns as the rows of a Block (NaN becomes None, a vector loses what pads it at its end, one that is all NaN becomes None)."""
     names = tuple(columns.values)
     lists = [_values(columns.values[name]) for name in names]
     heads = (columns.at.tolist(), columns.received.tolist(), columns.quality.tolist())
@@ -51,13 +53,34 @@ def rows_of(device_id: str, columns: Columns) -> tuple[tuple[str, ...], list[tup
 
 
 def _values(column: Any) -> list[Any]:
+    if column.ndim == 2:
+        return [elements(row) or None for row in column]
     silent = np.isnan(column)
     values: list[Any] = column.astype(object).tolist() if silent.any() else column.tolist()
-    if column.ndim == 1:
-        for i in np.flatnonzero(silent):
-            values[i] = None
-        return values
-    return [
-        None if silent[i].all() else [None if hole else float(x) for x, hole in zip(row, silent[i], strict=True)]
-        for i, row in enumerate(values)
-    ]
+    for i in np.flatnonzero(silent):
+        values[i] = None
+    return values
+
+
+Registered = Mapping[str, Sequence[Device]]
+"""Device id → its devices, one for each kind, ordered by id, then kind."""
+
+
+def registered_of(devices: Iterable[Device]) -> Registered:
+    """Devices in any order as they are looked up."""
+    found = sorted(devices, key=lambda device: (device.device_id, device.kind))
+    return {device_id: list(kinds) for device_id, kinds in groupby(found, key=lambda device: device.device_id)}
+
+
+def listed(registered: Registered, kind: str | None, deleted: bool) -> list[Device]:
+    """Devices ordered by id, then kind; `deleted` adds those that were deleted."""
+    everything = chain.from_iterable(registered.values())
+    return [d for d in everything if (kind is None or d.kind == kind) and (deleted or not d.deleted)]
+
+
+def one_of(registered: Registered, device_id: str, kind: str | None) -> Device:
+    """The device; of several kinds the first by name. Raises DeviceNotFound, also for a deleted one."""
+    for device in registered.get(device_id, ()):
+        if kind in (None, device.kind) and not device.deleted:
+            return device
+    raise DeviceNotFound(device_id)

@@ -118,11 +118,12 @@ class MemoryTelemetry:
         points: int | None = None,
         resolution: int | None = None,
         zone: str = "UTC",
+        as_of: int | None = None,
     ) -> dict[tuple[str, str, str], Series]:
         width, may_be_raw = chosen_width(window, points, resolution)
         answer = {}
         for device_id, kind, name in scalar_pairs(keys, metrics):
-            kept = self.columns(device_id, kind, [name], window)
+            kept = self.columns(device_id, kind, [name], window, as_of=as_of)
             values = kept.values[name]
             if not width or (may_be_raw and len(values) <= may_be_raw):
                 answer[device_id, kind, name] = rollup.raw(device_id, name, kept.at, values, window)
@@ -143,6 +144,11 @@ class MemoryTelemetry:
                     rows[name] = rows.get(name, 0) + 1
             return Extent(device_id, kind, min(instants), max(instants), rows)
 
+    def bounds(self, device_id: str, kind: str) -> tuple[int, int] | None:
+        with self._lock:
+            instants = self._kept.get((device_id, kind))
+            return (min(instants), max(instants)) if instants else None
+
     def forget(self, kind: str, before: int) -> int:
         dropped = 0
         with self._lock:
@@ -159,6 +165,9 @@ class MemoryTelemetry:
 
     def maintain(self) -> None:
         """Nothing is cached here, so nothing is ever behind."""
+
+    def ping(self) -> None:
+        """Memory always answers."""
 
     def close(self) -> None:
         """Nothing to release."""

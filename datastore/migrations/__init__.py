@@ -1,7 +1,10 @@
 """Brings a database's record tables to the state of this release, and back; needs no alembic.ini.
 
-Telemetry tables are generated from the catalogue and looked after by `backends.sql_tables`. A new step is one file in
-`versions/` (see `docs/recipes.md`): its revision is the next number, its `down_revision` the one before, and HEAD names it.
+Telemetry tables are generated from the catalogue and looked after by the engines. A new step is one file in `versions/` (see
+`docs/recipes.md`): its revision is the next number, its `down_revision` the one before, and HEAD names it.
+
+On SQLite and PostgreSQL a step is done or not done. MariaDB and MySQL commit every DDL statement at once: there a step that was
+interrupted leaves a part of itself, and the next start does the rest, so a step uses the functions of `migrations.parts`.
 """
 
 from pathlib import Path
@@ -9,18 +12,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from datastore.migrations.turns import turn
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
 FOLDER = Path(__file__).parent
-HEAD = "0001"
+HEAD = "0004"
 """The newest step."""
 
 
 def upgrade(engine: Engine, revision: str = HEAD) -> None:
-    """Run every step up to `revision` in one transaction; processes that start at once wait for each other, and nothing is done twice.
+    """Run every step up to `revision`; processes that start at once wait for each other, and nothing is done twice.
 
-    Raises ValueError when the database was made by a newer release.
+    Raises ValueError when the database was made by a newer release, or tables of somebody else are in the way.
     """
     found = current(engine)
     if found == revision:
@@ -29,16 +34,19 @@ def upgrade(engine: Engine, revision: str = HEAD) -> None:
         raise ValueError(f"the database has record tables of revision {found}, this release knows {HEAD}: use the newer release")
     from alembic import command
 
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with engine.connect().execution_options(writes=True) as connection, turn(connection):
         command.upgrade(_settings(connection), revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
-    """Undo the steps after `revision` ("base" = all) in one transaction."""
+    """Undo the steps after `revision` ("base" = all)."""
     from alembic import command
 
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        command.downgrade(_settings(connection), revision)
+    with engine.connect().execution_options(writes=True) as connection, turn(connection):
+        settings = _settings(connection)
+        command.downgrade(settings, revision)
+        for undo in settings.attributes.get("afterwards", ()):
+            undo(connection)
 
 
 def current(engine: Engine) -> str | None:

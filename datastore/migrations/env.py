@@ -8,7 +8,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     transactional_ddl=True,
-    render_as_batch=True,
+    render_as_batch=context.config.attributes["connection"].dialect.name == "sqlite",
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -1,17 +1,20 @@
 """Blocks of one shape in one append are written together and answered one by one."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from datastore.backends.sql import SqlTelemetry
-from datastore.backends.sql_latest import LatestCache
-from datastore.backends.sql_live import OpenMinutes
-from datastore.backends.sql_write import runs_of
+from datastore.backends.sql_engine import open_engine
 from datastore.intake import Intake
-from datastore.open import open_store
-from datastore.ports import Outcome
+from datastore.kept.chunks import Chunks
+from datastore.kept.keys import Keys
+from datastore.kept.minutes import OpenMinutes
+from datastore.kept.newest import LatestCache
+from datastore.kept.writing import Writing
+from datastore.open import open_store, open_telemetry
+from datastore.ports import Outcome, Telemetry
 from plant.metrics import scalars_of
 from plant.model import MINUTE, Block, Device, Window
 
@@ -23,28 +26,28 @@ def _block(device: str, at: int, soc: float, metrics: tuple[str, ...] = ("soc",)
 
 
 @pytest.fixture
-def telemetry(tmp_path: Path) -> SqlTelemetry:
-    store = SqlTelemetry(tmp_path / "v.db", "UTC", lambda: NOW)
-    yield store  # type: ignore[misc]
-    store.close()
+def telemetry(tmp_path: Path) -> Iterator[Telemetry]:
+    with closing(open_telemetry(f"sqlite:///{tmp_path / 'v.db'}", "UTC", lambda: NOW)) as store:
+        yield store
 
 
-def test_runs_keep_the_order_within_a_kind() -> None:
+def test_runs_keep_the_order_within_a_kind(tmp_path: Path) -> None:
     soc, soh, rack = _block("a", NOW, 1), _block("a", NOW, 2, ("soh",)), Block("rack", ("soc",), [("r", NOW, NOW, 0, 5.0)])
-    runs = runs_of([soc, rack, _block("b", NOW, 3), soh, _block("c", NOW, 4), rack])
+    with closing(open_engine(f"sqlite:///{tmp_path / 'v.db'}")) as engine:
+        keys = Keys(engine)
+        runs = Writing(keys, Chunks(keys)).prepare([soc, rack, _block("b", NOW, 3), soh, _block("c", NOW, 4), rack])
     assert [run.places for run in runs] == [[0, 2], [1, 5], [3], [4]]
-    assert [row[0] for row in runs[0].whole.rows] == ["a", "b"]
-    assert len(soc.rows) == 1  # the caller's block is left alone
+    assert [keys.name(row[0])[0] for row in runs[0].rows] == ["a", "b"]
 
 
-def test_new_rows_of_many_blocks_are_one_write_with_an_outcome_each(telemetry: SqlTelemetry) -> None:
+def test_new_rows_of_many_blocks_are_one_write_with_an_outcome_each(telemetry: Telemetry) -> None:
     blocks = [_block(f"v{i}", NOW + i, 10.0 + i) for i in range(120)]  # two whole statements and a rest
     assert telemetry.append(blocks) == [Outcome(inserted=1)] * 120
     window = Window(NOW, NOW + MINUTE)
     assert [float(telemetry.columns(f"v{i}", "vehicle", ["soc"], window).values["soc"][0]) for i in (0, 49, 50, 119)] == [10, 59, 60, 129]
 
 
-def test_a_known_row_among_them_sets_each_block_on_its_own(telemetry: SqlTelemetry) -> None:
+def test_a_known_row_among_them_sets_each_block_on_its_own(telemetry: Telemetry) -> None:
     telemetry.append([_block("a", NOW, 1.0)])
     blocks = [_block("b", NOW, 2.0), _block("a", NOW, 1.0), _block("a", NOW, 3.0), _block("c", NOW, 4.0), _block("c", NOW, 4.0)]
     assert telemetry.append(blocks) == [

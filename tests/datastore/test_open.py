@@ -88,9 +88,14 @@ def test_sqlite_without_a_file_is_refused(path):
 
 @pytest.mark.parametrize("url", ["", "oracle://plant:geheim@db/x", "plant.db", "sqlite://plant.db", "memory://x"])
 def test_an_unknown_url_is_refused_without_repeating_a_password(url):
-    with pytest.raises(ValueError, match="^DATABASE_URL: .* is not known, use sqlite:///path/to/file.db or memory://$") as refusal:
+    with pytest.raises(ValueError, match="^DATABASE_URL: .* is not known, use sqlite:///path/to/file.db, postgresql://") as refusal:
         open_store(url, "UTC")
     assert "geheim" not in str(refusal.value)
+
+
+def test_an_unknown_url_of_records_is_refused_by_its_own_name(tmp_path):
+    with pytest.raises(ValueError, match="^RECORDS_URL: a store of scheme 'oracle' is not known"):
+        open_store(f"sqlite:///{tmp_path / 'v.db'}", "UTC", records_url="oracle://plant:geheim@db/x")
 
 
 def test_an_unknown_zone_is_refused():

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 import datastore.open
-from datastore.backends.sql import SqlTelemetry
-from datastore.open import open_store
+from datastore.open import open_store, open_telemetry
 from datastore.ports import Columns, Outcome
 from plant.errors import Unavailable
 from plant.model import DAY, HOUR, MINUTE, Block, Window
@@ -27,11 +26,11 @@ def history(step: int = MINUTE, days: int = 2) -> Columns:
 
 @pytest.mark.parametrize("blob", [b"", b"\x01\x00", b"\xff" * 40, b"\x09" * 40])
 def test_a_damaged_chunk_is_named_and_spares_the_rest(tmp_path: Path, blob: bytes) -> None:
-    store = SqlTelemetry(tmp_path / "v.db", "UTC", lambda: NOON)
+    store = open_telemetry(f"sqlite:///{tmp_path / 'v.db'}", "UTC", lambda: NOON)
     store.load_many([(name, "rack", history()) for name in ("r1", "r2")])
     with sqlite3.connect(tmp_path / "v.db") as connection:
         connection.execute(
-            'UPDATE chunk SET blob = ? WHERE "start" >= ? AND metric = (SELECT id FROM metric_key WHERE name = \'soc\') '
+            "UPDATE chunk SET blob = ? WHERE \"start\" >= ? AND metric = (SELECT id FROM metric_key WHERE name = 'soc') "
             "AND device = (SELECT id FROM device_key WHERE device_id = 'r1')",
             (blob, NOON // DAY * DAY),
         )
@@ -59,7 +58,7 @@ def test_the_import_of_another_process_is_seen_while_the_store_is_open(tmp_path:
     code = """
 import sys
 import numpy as np
-from datastore.open import open_store
+from datastore.open import open_store, open_telemetry
 from datastore.ports import Columns
 from plant.model import Block, Device
 now = int(sys.argv[2])

@@ -1,16 +1,16 @@
 """What every telemetry backend must do. The memory backend says what is meant; a test here never names a database."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from datastore.backends.memory import MemoryTelemetry
-from datastore.backends.sql import SqlTelemetry
+from datastore.open import open_telemetry
 from datastore.ports import Columns, Outcome, Series, Telemetry
 from plant.errors import Invalid, MetricNotFound
 from plant.model import DAY, HOUR, MINUTE, Block, Quality, Window
+from tests.datastore.reference import Reference
 
 ZONE = "Asia/Taipei"
 NOON = 1_790_049_600_000  # 2026-09-22 04:00 UTC = 12:00 in Taipei
@@ -30,17 +30,14 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Callable[[], Telemetry]]:
+@pytest.fixture
+def opened(backend_url: str, clock: Clock) -> Iterator[Callable[[], Telemetry]]:
     """Opens the backend; called again it opens the same data anew where there is something kept."""
     stores: list[Telemetry] = []
 
     def open_it() -> Telemetry:
-        if request.param == "memory":
-            if not stores:
-                stores.append(MemoryTelemetry(ZONE, clock))
-        else:
-            stores.append(SqlTelemetry(f"sqlite:///{tmp_path / 'v.db'}", ZONE, clock, 6 * HOUR))
+        if backend_url != "memory://" or not stores:
+            stores.append(open_telemetry(backend_url, ZONE, clock, 6 * HOUR))
         return stores[-1]
 
     yield open_it
@@ -109,6 +106,16 @@ def test_another_value_wins_and_the_old_one_is_found_as_of_then(telemetry: Telem
     assert not len(read(telemetry, "soc", as_of=NOON + 299).at)
 
 
+def test_series_as_of_a_moment_know_what_had_come_by_then(telemetry: Telemetry) -> None:
+    telemetry.append([rack((NOON, 50.0, 1.0), (NOON + 1000, 52.0, 1.0))])
+    telemetry.append([rack((NOON, 60.0, 1.0), (NOON + 2000, 70.0, 1.0), received=9000)])
+    now, then, before = (one(telemetry, resolution=MINUTE, **more) for more in ({}, {"as_of": NOON + 5000}, {"as_of": NOON + 299}))
+    assert (now.n[0], now.mean[0], now.max[0], now.last[0]) == (3, (60 + 52 + 70) / 3, 70.0, 70.0)
+    assert (then.n[0], then.mean[0], then.max[0], then.last[0]) == (2, 51.0, 52.0, 52.0)
+    assert before.n.sum() == 0 and np.isnan(before.mean).all()
+    assert one(telemetry, resolution=0, as_of=NOON + 5000).mean.tolist() == [50.0, 52.0]
+
+
 def test_what_merged_later_was_not_known_before(telemetry: Telemetry) -> None:
     telemetry.append([rack((NOON, 50.0, None))])
     telemetry.append([rack((NOON, None, 7.0), received=5000)])
@@ -171,7 +178,7 @@ def test_an_unknown_metric_is_named(telemetry: Telemetry) -> None:
 def test_a_silent_device_answers_with_empty_columns_and_gaps(telemetry: Telemetry) -> None:
     assert not len(read(telemetry).at)
     assert telemetry.latest() == {}
-    assert telemetry.extent("r1", "rack") is None
+    assert telemetry.extent("r1", "rack") is None and telemetry.bounds("r1", "rack") is None
     series = one(telemetry, resolution=15 * MINUTE)
     assert series.at.tolist()[:4] == [NOON + i * 15 * MINUTE for i in range(4)]
     assert np.isnan(series.mean).all() and series.n.sum() == 0 and series.coverage == 0
@@ -254,6 +261,7 @@ def agree(telemetry: Telemetry, meant: Telemetry, coverage: float = 0.05) -> Non
                 assert found.coverage == pytest.approx(right.coverage, abs=coverage), (question, window, metric)
     assert telemetry.latest() == meant.latest()
     assert telemetry.extent("r1", "rack") == meant.extent("r1", "rack")
+    assert telemetry.bounds("r1", "rack") == meant.bounds("r1", "rack")
     found, right = read(telemetry), read(meant)
     for name in ("at", "received", "quality"):
         np.testing.assert_array_equal(getattr(found, name), getattr(right, name))
@@ -287,7 +295,7 @@ def live(stores: list[Telemetry], clock: Clock, rows: list[tuple[object, ...]], 
 
 
 def test_live_rollups_say_what_the_readings_say(telemetry: Telemetry, clock: Clock) -> None:
-    meant = MemoryTelemetry(ZONE, clock)
+    meant = Reference(ZONE, clock)
     live([telemetry, meant], clock, plant_of(1))
     agree(telemetry, meant)
     clock.now += HOUR
@@ -298,7 +306,7 @@ def test_live_rollups_say_what_the_readings_say(telemetry: Telemetry, clock: Clo
 
 
 def test_late_merged_and_changed_readings_reach_the_rollups(telemetry: Telemetry, clock: Clock) -> None:
-    meant = MemoryTelemetry(ZONE, clock)
+    meant = Reference(ZONE, clock)
     # half of the time at 2 s, half at 1 s: how much that covers is a matter of taste
     rows = plant_of(2)
     live([telemetry, meant], clock, rows[::2])
@@ -315,7 +323,7 @@ def test_late_merged_and_changed_readings_reach_the_rollups(telemetry: Telemetry
 
 
 def test_sealing_changes_no_answer(telemetry: Telemetry, clock: Clock) -> None:
-    meant = MemoryTelemetry(ZONE, clock)
+    meant = Reference(ZONE, clock)
     rows = plant_of(3)
     live([telemetry, meant], clock, rows)
     for before in (NOON + 1_234_567, NOON + HOUR + 1, NOON + HOUR + 1, NOON + DAY):
@@ -329,7 +337,7 @@ def test_sealing_changes_no_answer(telemetry: Telemetry, clock: Clock) -> None:
 
 
 def test_sealed_readings_are_recognised_and_late_ones_join_them(telemetry: Telemetry, clock: Clock) -> None:
-    meant = MemoryTelemetry(ZONE, clock)
+    meant = Reference(ZONE, clock)
     rows = plant_of(4)
     live([telemetry, meant], clock, rows[::2])
     telemetry.seal(NOON + HOUR)
@@ -350,7 +358,7 @@ def test_sealed_readings_are_recognised_and_late_ones_join_them(telemetry: Telem
 
 
 def test_reopening_finds_everything(opened: Callable[[], Telemetry], clock: Clock) -> None:
-    meant = MemoryTelemetry(ZONE, clock)
+    meant = Reference(ZONE, clock)
     telemetry = opened()
     rows = plant_of(5)
     live([telemetry, meant], clock, rows[:1500])
@@ -371,7 +379,7 @@ def loaded(rows: list[tuple[object, ...]]) -> Columns:
 
 
 def test_loading_is_appending(telemetry: Telemetry, clock: Clock) -> None:
-    meant = MemoryTelemetry(ZONE, clock)
+    meant = Reference(ZONE, clock)
     rows = plant_of(6)
     for part in (rows[1000:2000], rows[:1500], rows[3000:]):
         assert telemetry.load("r1", "rack", loaded(part)) == meant.load("r1", "rack", loaded(part))
@@ -383,7 +391,7 @@ def test_loading_is_appending(telemetry: Telemetry, clock: Clock) -> None:
 
 
 def test_live_goes_on_where_the_load_ended(telemetry: Telemetry, clock: Clock) -> None:
-    meant = MemoryTelemetry(ZONE, clock)
+    meant = Reference(ZONE, clock)
     rows = plant_of(7)
     for store in (telemetry, meant):
         store.load("r1", "rack", loaded(rows[:1234]))
@@ -406,7 +414,7 @@ def test_loaded_vectors_are_read_back(telemetry: Telemetry) -> None:
 
 
 def test_forgetting_drops_what_is_older(telemetry: Telemetry, clock: Clock) -> None:
-    meant = MemoryTelemetry(ZONE, clock)
+    meant = Reference(ZONE, clock)
     rows = plant_of(8)
     live([telemetry, meant], clock, rows)
     telemetry.seal(NOON + HOUR)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from datastore.backends import sql_tables
-from datastore.backends.sql import SqlTelemetry
-from datastore.backends.sql_tables import create_or_upgrade
-from datastore.ports import Outcome
+from datastore.backends.sql_engine import open_engine
+from datastore.open import open_telemetry
+from datastore.ports import Outcome, Telemetry
 from plant.errors import Unavailable
 from plant.model import HOUR, MINUTE, Block, Window
 
@@ -30,6 +30,10 @@ class Clock:
         return self.now
 
 
+def opened(path: Path, clock: Clock) -> Telemetry:
+    return open_telemetry(f"sqlite:///{path}", "UTC", clock)
+
+
 def block(second: int, count: int = 10) -> Block:
     rows = [
         (f"r{d}", START + s * 1000, START + s * 1000, 0, float(s), float(d)) for s in range(second, second + count) for d in range(DEVICES)
@@ -41,7 +45,7 @@ def write_forever(path: Path, acknowledged: Path) -> None:
     """Appends, maintains and seals as fast as it can; says what was acknowledged."""
     second = int(acknowledged.read_text() or 0)
     clock = Clock()
-    store = SqlTelemetry(path, "UTC", clock)
+    store = opened(path, clock)
     with acknowledged.open("w") as note:
         while True:
             clock.now = START + (second + 10) * 1000
@@ -72,17 +76,17 @@ def test_killed_at_any_moment_every_acknowledged_reading_is_there_once(tmp_path:
         told = int(acknowledged.read_text())
         assert told > before
         clock = Clock(START + (told + 10) * 1000)
-        store = SqlTelemetry(path, "UTC", clock)
-        verify(store, told)
+        store = opened(path, clock)
+        verify(store, path, told)
         clock.now += 2 * HOUR
         store.maintain()
-        verify(store, told)
+        verify(store, path, told)
         store.close()
         # what was written but not acknowledged is sent again, and is a duplicate
         acknowledged.write_text(str(told - 10))
 
 
-def verify(store: SqlTelemetry, told: int) -> None:
+def verify(store: Telemetry, path: Path, told: int) -> None:
     """Every second once, in readings and in rollups; at most one more batch than was acknowledged."""
     window = Window(START, START + 100 * HOUR)
     for device in ("r0", "r3"):
@@ -95,14 +99,14 @@ def verify(store: SqlTelemetry, told: int) -> None:
             assert series.n.sum() == len(seconds)
             assert np.nansum(series.sum) == seconds.sum()
         assert store.latest()[device, "rack"].values["soc"] == seconds[-1]
-    connection = sqlite3.connect(store._database.path)
+    connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
 
 
 def test_two_writers_of_one_file_see_each_other(tmp_path: Path) -> None:
     clock = Clock()
-    one, two = (SqlTelemetry(tmp_path / "v.db", "UTC", clock) for _ in range(2))
+    one, two = (opened(tmp_path / "v.db", clock) for _ in range(2))
     for second in range(0, 600, 10):
         clock.now = START + (second + 10) * 1000
         (one if second % 20 else two).append([block(second)])
@@ -124,7 +128,7 @@ def test_two_writers_of_one_file_see_each_other(tmp_path: Path) -> None:
 
 def test_readers_see_each_reading_once_while_it_is_sealed(tmp_path: Path) -> None:
     clock = Clock(START + HOUR)
-    store = SqlTelemetry(tmp_path / "v.db", "UTC", clock)
+    store = opened(tmp_path / "v.db", clock)
     store.append([block(0, 1800)])
     done = threading.Event()
     wrong: list[object] = []
@@ -151,13 +155,13 @@ def test_readers_see_each_reading_once_while_it_is_sealed(tmp_path: Path) -> Non
 def test_a_grown_catalogue_adds_columns_and_keeps_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     everything = sql_tables.scalars_of
     monkeypatch.setattr(sql_tables, "scalars_of", lambda kind: tuple(name for name in everything(kind) if name != "soh"))
+    open_engine(f"sqlite:///{tmp_path / 'v.db'}").close()
     connection = sqlite3.connect(tmp_path / "v.db", isolation_level=None)
-    create_or_upgrade(connection)
     connection.execute("INSERT INTO device_key VALUES (1, 'r0', 'rack')")
     connection.execute("INSERT INTO reading_rack (ts, device, received, quality, soc) VALUES (?, 1, ?, 0, 42.0)", (START, START))
     connection.close()
     monkeypatch.undo()
-    store = SqlTelemetry(tmp_path / "v.db", "UTC", Clock())
+    store = opened(tmp_path / "v.db", Clock())
     store.append([Block("rack", ("soh",), [("r0", START, START, 0, 98.5)])])
     found = store.columns("r0", "rack", ["soc", "soh"], Window(START, START + 1))
     assert (found.values["soc"].tolist(), found.values["soh"].tolist()) == ([42.0], [98.5])
@@ -165,23 +169,23 @@ def test_a_grown_catalogue_adds_columns_and_keeps_readings(tmp_path: Path, monke
 
 
 def test_tables_of_a_newer_release_are_left_alone(tmp_path: Path) -> None:
-    SqlTelemetry(tmp_path / "v.db", "UTC", Clock()).close()
+    opened(tmp_path / "v.db", Clock()).close()
     connection = sqlite3.connect(tmp_path / "v.db")
     with connection:
         connection.execute("UPDATE telemetry_state SET value = 99 WHERE name = 'layout'")
     connection.close()
     with pytest.raises(ValueError, match="layout 99"):
-        SqlTelemetry(tmp_path / "v.db", "UTC", Clock())
+        opened(tmp_path / "v.db", Clock())
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "v.db").write_text("not a database, and long enough to be read as one " * 20)
     with pytest.raises(Unavailable, match=r"v\.db"):
-        SqlTelemetry(tmp_path / "v.db", "UTC", Clock())
+        opened(tmp_path / "v.db", Clock())
 
 
 def test_a_failed_append_keeps_nothing_and_the_next_one_works(tmp_path: Path) -> None:
-    store = SqlTelemetry(tmp_path / "v.db", "UTC", Clock())
+    store = opened(tmp_path / "v.db", Clock())
     bad = Block("rack", ("soc",), [("r0", START, None, 0, 1.0)])  # without a receive time
     with pytest.raises(sqlite3.IntegrityError):  # the reading is at fault, not the store: others go on
         store.append([block(0), bad])
