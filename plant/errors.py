@@ -58,6 +58,21 @@ class Locked(PlantError):
     code = "LOCKED"
 
 
+class CommandNotFound(NotFound):
+    """No command of this device has this id."""
+
+    code = "COMMAND_NOT_FOUND"
+
+    def __init__(self, command_id: str, **details: Any) -> None:
+        super().__init__(f"Command with ID '{command_id}' not found", command_id=command_id, **details)
+
+
+class SafetyViolation(PlantError):
+    """The device does not stand what it would be told; `violations` in details says why, in sentences."""
+
+    code = "SAFETY_VIOLATION"
+
+
 class Forbidden(PlantError):
     """The caller is known but may not do this."""
 
@@ -74,6 +89,12 @@ class Unavailable(PlantError):
     """A part the answer needs (store, broker, worker) does not answer now."""
 
     code = "UNAVAILABLE"
+
+
+class Damaged(Unavailable):
+    """Something kept cannot be read any more; the store itself is well."""
+
+    code = "DAMAGED"
 
 
 class TooMany(PlantError):

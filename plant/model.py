@@ -120,7 +120,8 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleEvent:
-    """An awarded (or offered) market hour; fields as in S1 `/schedule`, power in MW, prices in currency per MW·h."""
+    """An awarded (or offered) market hour; fields as in S1 `/schedule`, power in MW, prices in currency per MW·h. `transfer` is the power
+    scheduled beside the regulation (E-dReg), MW, discharge positive."""
 
     mode: str
     time_start: int
@@ -134,13 +135,15 @@ class ScheduleEvent:
     quote_code: str = ""
     title: str = ""
     description: str = ""
+    transfer: float = 0.0
     simulated: bool = False
     index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A condition that asks for attention. Severity is info, warning, alarm or protection (foxBMS MOL/RSL/MSL ladder)."""
+    """A condition that asks for attention. Severity is info, warning, alarm or protection (foxBMS MOL/RSL/MSL ladder). `details` is what a
+    device told of its own alarm beside value and limit (which cell, which string), a JSON object as text."""
 
     device_id: str
     kind: str
@@ -155,13 +158,55 @@ class Alarm:
     acknowledged_by: str = ""
     acknowledged: int | None = None
     simulated: bool = False
+    shelved_by: str = ""
+    shelved_until: int | None = None
     id: int | None = None
+    details: str | None = None
+
+    def is_shelved(self, now: int) -> bool:
+        """Whether somebody put it aside until later than `now` [epoch ms]; it goes on being judged meanwhile."""
+        return self.cleared is None and self.shelved_until is not None and self.shelved_until > now
 
     @property
     def state(self) -> str:
         if self.cleared is not None:
             return "cleared"
         return "active" if self.acknowledged is None else "acknowledged"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An order to a device and what became of it; `plant.analysis.commands` says how it lives. `parameters` are as sent (S2's units: W,
+    A, %), `constraints` the limits it was checked against, `metadata` what its source wanted to go with it. `sequence` grows with each
+    command of one device. Instants are epoch ms, None = not yet; `handed_until`: nobody else gets it before; `late` is what the device
+    answered after the end, as `{status, message, result, at}`."""
+
+    id: str
+    device_id: str
+    type: str
+    queued: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    priority: str = "normal"
+    source: str = ""
+    status: str = "queued"
+    timeout_s: int = 30
+    sequence: int = 0
+    site_id: str = "site"
+    acknowledged: int | None = None
+    started: int | None = None
+    ended: int | None = None
+    message: str = ""
+    result: Mapping[str, Any] | None = None
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    handed_until: int = 0
+    published: int | None = None
+    late: Mapping[str, Any] | None = None
+
+    @property
+    def deadline(self) -> int:
+        """When it times out [epoch ms]."""
+        return self.queued + self.timeout_s * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +220,20 @@ class User:
     active: bool = True
     confirmed_at: int | None = None
     id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What somebody wrote on a stretch of time, of one device or metric or of the whole plant; `start` and `end` are inclusive and may
+    be one instant. `version` counts its changes from 1."""
+
+    start: int
+    end: int
+    text: str
+    author: str = ""
+    device_id: str = ""
+    metric: str = ""
+    tags: tuple[str, ...] = ()
+    created: int = 0
+    id: str = ""
+    version: int = 0

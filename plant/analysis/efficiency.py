@@ -67,11 +67,13 @@ def round_trip(
     soc_start: float | None = None,
     soc_end: float | None = None,
     auxiliary: float | None = None,
+    side: str = "",
+    same: float = SAME_SOC,
 ) -> Figure:
-    """Round-trip efficiency [%], AC to AC at the connection point, after PNNL-22010 Rev 2 and IEC 62933-2-1.
+    """Round-trip efficiency [%] after PNNL-22010 Rev 2 and IEC 62933-2-1, of the `side` on which the energies were measured: "AC", "DC".
 
     `charged`, `discharged`, `auxiliary` [kWh]; `usable` energy content [kWh]; `soc_start`, `soc_end` [%]. With `auxiliary` (their own
-    feeder) the system efficiency E_dis/(E_ch + E_aux). When the charge differs by more than 1 %, the difference is moved to the
+    feeder) the system efficiency E_dis/(E_ch + E_aux). When the charge differs by more than `same` [%], the difference is moved to the
     side it belongs to with √η of one way, iterated twice. Not assessable below 0.2 equivalent full cycles.
 
     >>> round_trip(1000.0, 880.0, 2000.0, soc_start=50.0, soc_end=50.0).value
@@ -89,10 +91,11 @@ def round_trip(
         return missing("less than 0.2 equivalent full cycles of throughput")
     taken = charged + (auxiliary or 0.0)
     note = "system, auxiliaries included" if auxiliary is not None else "storage, auxiliaries excluded"
+    note = f"{side}-{side}, {note}" if side else note
     if soc_start is None or soc_end is None or not _known(soc_start, soc_end):
         return missing("the state of charge at start or end is missing")
     shift = (soc_end - soc_start) / 100.0 * usable
-    if abs(soc_end - soc_start) <= SAME_SOC:
+    if abs(soc_end - soc_start) <= same:
         return _plausible(discharged / taken, note)
     return _plausible(_corrected(taken, discharged, shift), f"{note}, corrected for {soc_end - soc_start:+.1f} % of charge")
 

@@ -74,6 +74,44 @@ def room(batteries: Sequence[Battery], soc_max: float = 100.0) -> Figure:
     return Figure(sum(b.content * max(soc_max - (b.soc or 0.0), 0.0) / 100.0 for b in told), note=_silent(batteries, told))
 
 
+def tracking(allocated: float | None, delivered: float | None) -> Figure:
+    """How well a fleet follows the power it was given, 0…1: 1 − |P − P_allocated| / |P_allocated|, never below 0. Both in one unit.
+
+    >>> tracking(-50.0, -47.0).value, tracking(-50.0, 20.0).value, tracking(0.0, 5.0).value
+    (0.94, 0.0, None)
+    """
+    if allocated is None or delivered is None or not isfinite(allocated) or not isfinite(delivered):
+        return missing("the power allocated or delivered is not known")
+    if allocated == 0:
+        return missing("no power was allocated")
+    return Figure(max(0.0, 1.0 - abs(delivered - allocated) / abs(allocated)))
+
+
+def cycles(charged: float | None, discharged: float | None, energy: float | None) -> Figure:
+    """Equivalent full cycles Σ|ΔE| / (2·E_nom) of energies in and out and the nameplate, all in kWh (DOMAIN §3.3).
+
+    >>> cycles(100.0, 90.0, 190.0).value
+    0.5
+    """
+    if charged is None or discharged is None or energy is None or not energy > 0:
+        return missing("an energy is missing")
+    return Figure((charged + discharged) / (2.0 * energy))
+
+
+def availability(parts: Sequence[tuple[float, float | None]]) -> Figure:
+    """Share of time the fleet was heard, 0…1: Σ share·E / Σ E over (share of its time, energy [kWh]) of each battery; equal weights when
+    an energy is not known.
+
+    >>> availability([(1.0, 100.0), (0.5, 300.0)]).value, availability([(1.0, None), (0.5, 300.0)]).value
+    (0.625, 0.75)
+    """
+    if not parts:
+        return missing("there is no battery")
+    if any(energy is None or not energy > 0 for _, energy in parts):
+        return Figure(sum(share for share, _ in parts) / len(parts), note="arithmetic mean")
+    return Figure(sum(share * (energy or 0.0) for share, energy in parts) / sum(energy or 0.0 for _, energy in parts))
+
+
 def _silent(batteries: Sequence[Battery], told: Sequence[Battery]) -> str:
     missing_ones = len(batteries) - len(told)
     return f"{missing_ones} of {len(batteries)} batteries are silent" if missing_ones else ""

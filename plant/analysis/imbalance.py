@@ -1,5 +1,6 @@
 """How far cells, racks and strings are apart (DOMAIN §3.3), and what it costs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
@@ -89,6 +90,63 @@ def weakest_link(soc: ArrayLike, energy: ArrayLike, soh: ArrayLike, soc_limit: f
     distance = (soc_limit - charge[known]) if charging else (charge[known] - soc_limit)
     distance = np.maximum(distance, 0.0) / 100.0
     return Figure(float((size[known] * health[known] / 100.0 * (distance - distance.min())).sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What each rack cost, [racks]: `energy` [kWh] is what it kept the others from using, on average over the times; `share` of the
+    times, 0…1, in which it was the first at the limit."""
+
+    energy: Numbers
+    share: Numbers
+
+
+def booked(soc: ArrayLike, energy: ArrayLike, soh: ArrayLike, soc_limit: float, charging: bool) -> Booked:
+    """`weakest_link` over time, booked each time on the rack that reaches `soc_limit` [%] first; the accounts add up to the mean loss.
+
+    `soc` [%, times × racks], `energy` [kWh] and `soh` [%], [racks]. Silent racks (NaN) are left out; times in which fewer than two racks
+    speak, or none loses anything, count for nobody.
+    """
+    charge = np.atleast_2d(np.asarray(soc, np.float64))
+    content = np.asarray(energy, np.float64) * np.asarray(soh, np.float64) / 100.0
+    known = np.isfinite(charge) & np.isfinite(content)
+    distance = np.maximum((soc_limit - charge) if charging else (charge - soc_limit), 0.0) / 100.0
+    distance = np.where(known, distance, np.inf)
+    told = np.flatnonzero(known.sum(axis=1) >= 2)
+    racks = charge.shape[1]
+    if not told.size:
+        return Booked(np.zeros(racks), np.zeros(racks))
+    first = distance[told].argmin(axis=1)
+    apart = np.where(known[told], distance[told] - distance[told].min(axis=1)[:, None], 0.0)
+    lost = (np.where(known[told], content, 0.0) * apart).sum(axis=1)
+    is_loss = lost > 0
+    sums = np.bincount(first, weights=lost, minlength=racks)
+    times = np.bincount(first[is_loss], minlength=racks)
+    return Booked(sums / told.size, times / told.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a kilowatt-hour is worth: `per_kwh` in `currency`, and where that is `source`d from."""
+
+    per_kwh: float
+    currency: str
+    source: str
+
+
+def price(given: object) -> Price | None:
+    """What a device's record says under `energy_price`: `{"per_kwh": 3.2, "currency": "TWD", "source": "…"}`; negative prices are
+    prices. None when there is none, or it does not name currency and source.
+
+    >>> price({"per_kwh": 3.2, "currency": "TWD", "source": "tariff 2026"}).per_kwh, price({"per_kwh": 3.2}), price(7)
+    (3.2, None, None)
+    """
+    if not isinstance(given, Mapping):
+        return None
+    value, currency, source = given.get("per_kwh"), given.get("currency"), given.get("source")
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not isfinite(value):
+        return None
+    return Price(float(value), currency[:8], source[:200]) if isinstance(currency, str) and isinstance(source, str) and source else None
 
 
 def string_mismatch(currents: ArrayLike, least_current: float = 0.5) -> Numbers:

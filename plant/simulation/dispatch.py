@@ -104,6 +104,7 @@ def _event(start: int, given: Awards, k: int) -> ScheduleEvent:
         quote_code="EDREG-D" if shift > 0 else "EDREG-C" if shift else "DREG05",
         title="E-dReg" if mode == "edreg" else "dReg0.5",
         description=f"Frequency regulation {given.power[k]:g} MW{plan}",
+        transfer=shift,
         simulated=True,
     )
 

@@ -68,14 +68,17 @@ def test_a_low_limit_clears_above_its_dead_band(value, wanted):
     assert limits("bess")["soc", -1, "alarm"].wanted(value) is wanted
 
 
-@pytest.mark.parametrize(("metric", "band"), [
-    ("soc", 1.7),  # 0.02 · (95 − 10)
-    ("frequency", 0.01),  # 0.02 · (60.25 − 59.75)
-    ("cell_max_voltage", 0.073),  # 0.02 · 3.65
-    ("cell_voltage_diff", 0.006),  # 0.02 · 0.3
-    ("temp_igbt", 2.0),  # 0.02 · 100
-    ("voltage", 0.0),  # no limits
-])
+@pytest.mark.parametrize(
+    ("metric", "band"),
+    [
+        ("soc", 1.7),  # 0.02 · (95 − 10)
+        ("frequency", 0.01),  # 0.02 · (60.25 − 59.75)
+        ("cell_max_voltage", 0.073),  # 0.02 · 3.65
+        ("cell_voltage_diff", 0.006),  # 0.02 · 0.3
+        ("temp_igbt", 2.0),  # 0.02 · 100
+        ("voltage", 0.0),  # no limits
+    ],
+)
 def test_the_dead_band_is_two_percent_of_the_range(metric, band):
     assert dead_band(CATALOGUE[metric]) == pytest.approx(band)
 
@@ -109,10 +112,20 @@ def test_limits_of_lfp_cells_do_not_hold_for_other_chemistries():
 
 
 # S4: HIGH_TEMP RED >= 60, TEMP_WARNING YELLOW >= 50, LOW_SOC RED <= 10, SOC_WARNING YELLOW <= 20, SOH_DEGRADED YELLOW < 80
-@pytest.mark.parametrize(("metric", "value", "code", "severity"), [
-    ("max_temp", 60.0, "HIGH_TEMP", "alarm"), ("max_temp", 59.9, "TEMP_WARNING", "warning"), ("max_temp", 50.0, "TEMP_WARNING", "warning"),
-    ("max_temp", 49.9, None, None), ("soc", 10.0, "LOW_SOC", "alarm"), ("soc", 20.0, "SOC_WARNING", "warning"), ("soc", 20.1, None, None),
-    ("soh", 79.9, "SOH_DEGRADED", "warning"), ("soh", 80.0, None, None)])
+@pytest.mark.parametrize(
+    ("metric", "value", "code", "severity"),
+    [
+        ("max_temp", 60.0, "HIGH_TEMP", "alarm"),
+        ("max_temp", 59.9, "TEMP_WARNING", "warning"),
+        ("max_temp", 50.0, "TEMP_WARNING", "warning"),
+        ("max_temp", 49.9, None, None),
+        ("soc", 10.0, "LOW_SOC", "alarm"),
+        ("soc", 20.0, "SOC_WARNING", "warning"),
+        ("soc", 20.1, None, None),
+        ("soh", 79.9, "SOH_DEGRADED", "warning"),
+        ("soh", 80.0, None, None),
+    ],
+)
 def test_vehicles_follow_s4(metric, value, code, severity):
     found = [limit for rule in watched("vehicle") if rule.metric == metric for limit in rule.limits if limit.wanted(value)]
     assert (found[0].code, found[0].severity) == (code, severity) if code else not found

@@ -1,12 +1,14 @@
 """Energy from power: expected numbers are worked by hand."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plant.analysis.energy import Energies, energies, from_means, register_delta, register_energy, together
-from plant.model import HOUR, MINUTE, QUARTER
+from plant.analysis.energy import Energies, cut, energies, from_means, from_register, register_delta, register_energy, together
+from plant.model import HOUR, MINUTE, QUARTER, Window
 
 T0 = 1_750_000_000_000 // HOUR * HOUR
 
@@ -102,6 +104,9 @@ def test_together_adds_exactly():
         (5_000.0, 12.0, None, 12.0, "reset"),
         (99_990.0, 15.0, 100_000.0, 25.0, "rolled over"),
         (5_000.0, 12.0, 100_000.0, 12.0, "reset"),
+        (5_000.0, 4_999.9, None, 0.0, "fell back"),  # the last digit flickered: 4,999.9 kWh were not counted since a reset
+        (5_000.0, 4_999.9, 100_000.0, 0.0, "fell back"),
+        (8.0, 4.0, None, 4.0, "reset"),
         (None, 12.0, None, None, ""),
         (float("nan"), 12.0, None, None, ""),
         (-1.0, 12.0, None, None, ""),
@@ -115,6 +120,31 @@ def test_register_delta_is_never_negative_or_giant(start, end, rollover, energy,
 
 def test_a_register_is_followed_through_a_reset():
     assert register_energy([100.0, 110.0, np.nan, 125.0, 3.0, 8.0]).value == pytest.approx(33.0)
+
+
+def test_a_register_that_flickers_counts_no_giant_step_and_its_time_is_not_observed():
+    told = from_register([0, 900_000, 1_800_000, 2_700_000], [5_000.0, 4_999.9, 5_000.4, 5_001.4], Window(0, 2_700_000))
+    assert (told.discharged, told.observed_s) == (1.5, 1_800.0)
+    assert register_energy([5_000.0, 4_999.9, 5_000.4, 5_001.4]).value == pytest.approx(1.5)
+
+
+@given(st.lists(st.floats(0.0, 40.0), min_size=3, max_size=60), st.integers(1, 50), st.integers(0, 59))
+def test_what_a_register_counted_is_additive_over_splits(steps, cut_at, reset_at):
+    register = np.cumsum(steps)
+    if reset_at < register.size:
+        register[reset_at:] -= register[reset_at]  # begins again at nothing
+    at = 700_000 * np.arange(register.size)
+    whole = Window(0, int(at[-1]) + QUARTER)
+    middle = min(cut_at, int(whole.end // QUARTER) - 1) * QUARTER
+    parts = [from_register(at, register, part) for part in (Window(0, middle), Window(middle, whole.end)) if part.length]
+    assert together(parts).quarters == from_register(at, register, whole).quarters
+
+
+def test_a_register_of_absurd_size_counts_nothing_negative():
+    """9e18 kWh are more milliwatt-hours than a whole number of 64 bits holds."""
+    told = from_register([0, 900_000, 1_800_000], [0.0, 4.5e18, 9e18], Window(0, 1_800_000))
+    assert told.discharged == pytest.approx(9e18, rel=1e-9)
+    assert all(out >= 0 for out, _ in told.quarters.values())
 
 
 def test_an_impossible_register_step_is_left_out():
@@ -158,3 +188,24 @@ def test_net_energy_is_the_plain_trapezoid(power, shift):
     at = minutes(len(power)) + shift * 1000
     found = energies(at, power, 60)
     assert found.discharged - found.charged == pytest.approx(np.trapezoid(power, dx=1 / 60), abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_days_cut_apart_hold_together_what_the_whole_holds(seed):
+    """Readings every 7 s around two cuts: the parts' energies add up to that of the whole, and so do the observed seconds."""
+    rng = np.random.default_rng(seed)
+    at = np.arange(0, 3 * 3_600_000, 7_000, dtype=np.int64) + 1_717_171_200_123
+    power = rng.normal(0, 100, at.size)
+    bounds = [int(at[0]), 1_717_171_200_000 + 3_600_000, 1_717_171_200_000 + 5_400_500, int(at[-1])]
+    whole = energies(at, power, 7.0)
+    parts = [energies(*cut(at, power, Window(a, b), 7.0), 7.0) for a, b in itertools.pairwise(bounds)]
+    # every quarter of every part is rounded to a milliwatt-hour
+    assert sum(part.discharged or 0 for part in parts) == pytest.approx(whole.discharged, abs=15e-6)
+    assert sum(part.charged or 0 for part in parts) == pytest.approx(whole.charged, abs=15e-6)
+    assert sum(part.observed_s for part in parts) == pytest.approx(whole.observed_s, abs=1e-6)
+
+
+def test_a_bound_inside_a_gap_takes_nothing():
+    at, power = cut([0, 10_000, 100_000, 110_000], [5.0, 5.0, 5.0, 5.0], Window(50_000, 200_000), 10.0)
+    assert (at.tolist(), power.tolist()) == ([100_000.0, 110_000.0], [5.0, 5.0])
+    assert cut([], [], Window(0, 1), 1.0)[0].size == 0
