@@ -21,6 +21,7 @@ PERMISSIONS: Mapping[str, str] = {
     "keys": "issue and revoke API keys",
     "settings": "change settings",
     "links": "issue and revoke kiosk links",
+    "audit": "read the audit log",
 }
 """Permission → what it lets a person do."""
 
@@ -70,28 +71,76 @@ def may(roles: Collection[str], permission: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is calling. `username` is empty for a caller without a token, whose `granted` is what the mode leaves open."""
+    """Who is calling. `username` is empty for a caller without a token, whose `granted` is what the mode leaves open.
+
+    A key is narrower than a user: `scopes` are all it may do, whatever its roles and the mode say, and `devices` the ids and prefixes
+    (`bess*`) it may speak for and ask about. A kiosk link names the `pages` and, with theirs, the `panels` it shows. None = no such limit.
+    """
 
     username: str = ""
     roles: tuple[str, ...] = ()
     granted: frozenset[str] = frozenset()
+    scopes: frozenset[str] | None = None
+    devices: tuple[str, ...] | None = None
+    pages: frozenset[str] | None = None
+    panels: frozenset[str] | None = None
 
     @property
     def known(self) -> bool:
         return bool(self.username)
 
+    @property
+    def permissions(self) -> frozenset[str]:
+        """All this caller may do."""
+        if self.scopes is not None:
+            return self.scopes
+        return self.granted.union(*(ROLES[role].permissions for role in self.roles if role in ROLES))
+
     def may(self, permission: str) -> bool:
         """Whether this caller may do what `permission` says."""
+        if self.scopes is not None:
+            return permission in self.scopes
         return permission in self.granted or may(self.roles, permission)
 
     def may_send_for(self, device_id: str) -> bool:
         """Whether this caller may send readings of this device: a caller that is only a device speaks for the id it is named
-        after and for that device's parts (`bess01` for `bess01-rack03`); everyone else with `ingest` for any."""
-        if not self.may("ingest"):
-            return False
-        if not self.known or any(role != "device" and may([role], "ingest") for role in self.roles):
-            return True
-        return device_id == self.username or device_id.startswith(f"{self.username}-")
+        after and for that device's parts (`bess01` for `bess01-rack03`), a key for the devices it names; everyone else with
+        `ingest` for any."""
+        return self.may("ingest") and self.speaks_for(device_id)
+
+    def speaks_for(self, device_id: str) -> bool:
+        """Whether this device is one the caller reports and answers for; see `may_send_for`."""
+        return covered(device_id, self.limited_to) if self.limited_to is not None else True
+
+    def may_see(self, panel_id: str) -> bool:
+        """Whether this caller may see this panel: a kiosk link shows the panels of its pages only, a key for some devices none, for they
+        show the whole plant."""
+        return self.may("panels") and self.devices is None and (self.panels is None or panel_id in self.panels)
+
+    def may_open(self, path: str) -> bool:
+        """Whether this caller may open the dashboard's page at this path."""
+        return self.may("panels") and (self.pages is None or path in self.pages)
+
+    @property
+    def limited_to(self) -> tuple[str, ...] | None:
+        """The devices this caller speaks for; None = any."""
+        if self.devices is not None:
+            return self.devices
+        others = [role for role in self.roles if role != "device"]
+        if "device" not in self.roles or may(others, "ingest") or may(others, "respond"):
+            return None
+        return (self.username,)
+
+
+def covered(device_id: str, names: Collection[str]) -> bool:
+    """Whether `names` speak of this device: by its id, that of the device it is a part of, or a prefix that ends with `*`.
+
+    >>> [covered("bess01-rack03", names) for names in (["bess01"], ["bess0*"], ["bess01-rack04"], ["bess0"])]
+    [True, True, False, False]
+    """
+    return any(
+        device_id.startswith(name[:-1]) if name.endswith("*") else device_id == name or device_id.startswith(f"{name}-") for name in names
+    )
 
 
 def anonymous(auth_mode: str) -> Identity:

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -23,6 +24,9 @@ from services.config import Config
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,79}\Z")
 SHORTEST, LONGEST = 8, 256
 WRONG = "Incorrect username or password"
+EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,255}\Z")
+_FIRST_START = "first-start"
+"""Revoked like a token by whoever makes the first user: of several processes the store lets one be the first."""
 
 # OWASP's second argon2id profile (19 MiB, two passes): argon2-cffi's default takes 64 MiB a login, which would break the memory bar.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -33,8 +37,10 @@ _NOBODY = User("", "", active=False)
 def hash_password(password: str) -> str:
     """The argon2id hash of a password. Raises Invalid when it is shorter than 8 or longer than 256 characters."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise Invalid(f"A password has {SHORTEST} to {LONGEST} characters", field_errors=[
-            {"field": "password", "message": f"must have {SHORTEST} to {LONGEST} characters", "received_value": None}])
+        raise Invalid(
+            f"A password has {SHORTEST} to {LONGEST} characters",
+            field_errors=[{"field": "password", "message": f"must have {SHORTEST} to {LONGEST} characters", "received_value": None}],
+        )
     return _hash(password)
 
 
@@ -53,6 +59,22 @@ def _verify(password_hash: str, password: str) -> bool:
 
 def _bytes(password: str) -> bytes:
     return password.encode("utf-8", "surrogatepass")  # JSON may carry lone surrogates; they are just a wrong password
+
+
+class LoginThrottle(Protocol):
+    """How often one may guess."""
+
+    def attempt(self, username: str, address: str) -> None:
+        """Count an attempt as failed until `forgive` says otherwise. Raises TooMany with the seconds to wait."""
+
+    def forgive(self, username: str, address: str) -> None:
+        """The password was right: this pair starts from nothing, and the attempt does not count against the wider limits."""
+
+
+def too_many_logins(wait_ms: float) -> TooMany:
+    """The refusal of an attempt that makes sense again in `wait_ms`."""
+    seconds = max(1, int(-(-wait_ms // 1000)))
+    return TooMany(f"Too many failed logins; try again in {seconds} s", retry_after=seconds)
 
 
 @dataclass(slots=True)
@@ -74,25 +96,28 @@ class Throttle:
         now = self.clock()
         with self._lock:
             self._forget(now)
-            limits = self._limits(username, address)
-            waits = [self._failures[key][-limit] + self.window_ms - now for key, limit in limits.items()
-                     if len(self._failures.get(key, ())) >= limit]
+            limits = self.limits(username, address)
+            waits = [
+                self._failures[key][-limit] + self.window_ms - now
+                for key, limit in limits.items()
+                if len(self._failures.get(key, ())) >= limit
+            ]
             if waits:
-                seconds = max(1, -(-max(waits) // 1000))
-                raise TooMany(f"Too many failed logins; try again in {seconds} s", retry_after=seconds)
+                raise too_many_logins(max(waits))
             for key in limits:
                 self._failures.setdefault(key, deque()).append(now)
 
     def forgive(self, username: str, address: str) -> None:
         """The password was right: this pair starts from nothing, and the attempt does not count against the wider limits."""
         with self._lock:
-            for key in self._limits(username, address):
+            for key in self.limits(username, address):
                 failures = self._failures.get(key)
                 if failures:
                     failures.pop()
             self._failures.pop((username, address), None)
 
-    def _limits(self, username: str, address: str) -> dict[tuple[str, str], int]:
+    def limits(self, username: str, address: str) -> dict[tuple[str, str], int]:
+        """What an attempt is counted under → the failures allowed there."""
         return {(username, address): self.per_pair, ("", address): self.per_address, (username, ""): self.per_user}
 
     def _forget(self, now: int) -> None:
@@ -110,7 +135,7 @@ class Throttle:
 class Accounts:
     """Logins over the records of one store."""
 
-    def __init__(self, records: Records, clock: Callable[[], int], throttle: Throttle | None = None) -> None:
+    def __init__(self, records: Records, clock: Callable[[], int], throttle: LoginThrottle | None = None) -> None:
         self.records = records
         self.clock = clock
         self.throttle = throttle or Throttle(clock)
@@ -136,6 +161,19 @@ class Accounts:
         self.audit(user.username, "login", f"from {address}")
         return user
 
+    def change_password(self, username: str, old: str, new: str, address: str) -> User:
+        """One's own new password, for the old one, which is guessed no more often here than at the login. Ends every session of the user.
+        Raises Forbidden for a wrong old one, Invalid for a bad new one, TooMany after too many failures."""
+        self.throttle.attempt(username, address)
+        user = self.records.user(username) or _NOBODY
+        if user is _NOBODY or len(old) > LONGEST or not _verify(user.password_hash or self._decoy_hash(), old):
+            self.audit(username, "password change failed", f"from {address}")
+            raise Forbidden("The old password is wrong")
+        self.throttle.forgive(username, address)
+        kept = self.records.put_user(replace(user, password_hash=hash_password(new)))
+        self.audit(username, "password changed", f"from {address}")
+        return kept
+
     def audit(self, who: str, action: str, what: str) -> None:
         """Write one line of the audit log, stamped now."""
         self.records.audit(self.clock(), who, action, what)
@@ -150,6 +188,8 @@ def ensure_admin(store: Store, config: Config) -> str | None:
     """Create `admin` in a store where nobody administers. Returns the password to print once when it was made up here, else None."""
     if any("admin" in user.roles or user.username == "admin" for user in store.records.users()):
         return None
+    if not store.records.revoke(_FIRST_START, store.clock() + MINUTE):
+        return None  # another process that started at the same time does it, and shows the password
     password = config.admin_password or secrets.token_urlsafe(12)
     store.records.put_user(User("admin", _hash(password), ("admin",), confirmed_at=store.clock()))
     store.records.audit(store.clock(), "system", "user added", "admin with role admin (first start)")
@@ -159,16 +199,28 @@ def ensure_admin(store: Store, config: Config) -> str | None:
 def add_user(store: Store, username: str, password: str, roles: Sequence[str], email: str = "", who: str = "command line") -> User:
     """Add a user. Raises Conflict when the name is taken, Invalid for a bad name, password or role."""
     if not NAME.match(username):
-        raise Invalid(f"{username!r} is not a user name: 1 to 80 letters, digits or . _ @ + -, beginning with a letter or digit")
-    if store.records.user(username):
+        raise _bad("username", "must have 1 to 80 letters, digits or . _ @ + -, beginning with a letter or digit", username)
+    alike = username.casefold()  # `Admin` beside `admin` would be taken for the other
+    if any(user.username.casefold() == alike for user in store.records.users()):
         raise Conflict(f"User '{username}' exists already")
-    user = store.records.put_user(User(username, hash_password(password), _roles(roles), email, confirmed_at=store.clock()))
+    made = User(username, hash_password(password), _roles(roles), _email(email), confirmed_at=store.clock())
+    if not store.records.revoke(f"user-name:{alike}", store.clock() + MINUTE):
+        raise Conflict(f"User '{username}' is being added by somebody else")  # of whatever process: the store lets one of them through
+    user = store.records.put_user(made)
     store.records.audit(store.clock(), who, "user added", f"{username} with {', '.join(user.roles)}")
     return user
 
 
-def change_user(store: Store, username: str, *, password: str | None = None, roles: Sequence[str] | None = None,
-                active: bool | None = None, who: str = "command line") -> User:
+def change_user(
+    store: Store,
+    username: str,
+    *,
+    password: str | None = None,
+    roles: Sequence[str] | None = None,
+    active: bool | None = None,
+    email: str | None = None,
+    who: str = "command line",
+) -> User:
     """Change what is given. A new password ends every session of the user. Raises NotFound, Invalid, and Conflict when nobody
     would be left who may administer."""
     user = store.records.user(username)
@@ -179,14 +231,36 @@ def change_user(store: Store, username: str, *, password: str | None = None, rol
         password_hash=user.password_hash if password is None else hash_password(password),
         roles=user.roles if roles is None else _roles(roles),
         active=user.active if active is None else active,
+        email=user.email if email is None else _email(email),
     )
     if _administers(user) and not _administers(changed) and sum(map(_administers, store.records.users())) == 1:
         raise Conflict(f"'{username}' is the last active admin")
     kept = store.records.put_user(changed)
-    said = [text for text, given in (("password", password), (f"roles {', '.join(kept.roles)}", roles),
-                                     ("active" if kept.active else "disabled", active)) if given is not None]
+    if _administers(user) and not any(map(_administers, store.records.users())):  # another process took the other one's rights at once
+        store.records.put_user(user)
+        raise Conflict(f"'{username}' is the last active admin")
+    said = [
+        text
+        for text, given in (
+            ("password", password),
+            (f"roles {', '.join(kept.roles)}", roles),
+            ("active" if kept.active else "disabled", active),
+            ("email", email),
+        )
+        if given is not None
+    ]
     store.records.audit(store.clock(), who, "user changed", f"{username}: {', '.join(said)}")
     return kept
+
+
+def _bad(field: str, must: str, received: str) -> Invalid:
+    return Invalid(f"{field} {must}", field_errors=[{"field": field, "message": must, "received_value": received}])
+
+
+def _email(email: str) -> str:
+    if email and not EMAIL.match(email):
+        raise _bad("email", "is not an e-mail address", email)
+    return email
 
 
 def _administers(user: User) -> bool:
@@ -214,8 +288,13 @@ def run_user_command(store: Store, argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="app.py user", description="Add, change and list users.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb, text in (("add", "add a user"), ("password", "set a new password"), ("disable", "shut a user out"),
-                       ("enable", "let a user in again"), ("roles", "replace a user's roles")):
+    for verb, text in (
+        ("add", "add a user"),
+        ("password", "set a new password"),
+        ("disable", "shut a user out"),
+        ("enable", "let a user in again"),
+        ("roles", "replace a user's roles"),
+    ):
         sub = verbs.add_parser(verb, help=text)
         sub.add_argument("username")
         if verb in ("add", "password"):
@@ -260,7 +339,12 @@ def _set_roles(store: Store, parsed: argparse.Namespace) -> str:
 
 
 _VERBS: dict[str, Callable[[Store, argparse.Namespace], str]] = {
-    "add": _add, "password": _password, "list": _list, "disable": _disable, "enable": _enable, "roles": _set_roles,
+    "add": _add,
+    "password": _password,
+    "list": _list,
+    "disable": _disable,
+    "enable": _enable,
+    "roles": _set_roles,
 }
 
 

@@ -2,11 +2,13 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from datastore.ports import Latest
 from datastore.store import Store
+from plant import wording
 from plant.analysis.alarms import (
     BRANCH_SILENT,
     IDLE,
@@ -28,9 +30,11 @@ from plant.analysis.alarms import (
     status_condition,
     watched,
 )
+from plant.analysis.anomaly.live import CODES, Sentinel
 from plant.analysis.peers import CHARGE, LEAST_PEERS, STRINGS, charge_condition, middle, string_conditions
 from plant.errors import Unavailable
 from plant.model import DAY, MINUTE, SECOND, Alarm, Device, Kind, Value
+from services.open_alarms import amend
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +102,8 @@ class _Watch:
 
 
 class AlarmWatch:
-    """Evaluates every device against the catalogue's limits, its words and its silence. One per store; `step` is not reentrant.
+    """Evaluates every device against the catalogue's limits, its words and its silence. One per store is enough; two do no harm: the
+    store raises an alarm once. `step` is not reentrant.
 
     A device whose newest reading is older than a day when it is first seen is an archive (an imported file), not silent.
     """
@@ -109,9 +114,10 @@ class AlarmWatch:
         self._watches: dict[Key, _Watch] = {}
         self._devices: dict[Key, Device] = {}
         self._devices_at: int | None = None
-        self._seen: frozenset[Key] = frozenset()
+        self._version: int | None = None
         self._open: dict[Key, dict[str, Alarm]] = {}
         self._resumed = False
+        self._sentinel = Sentinel()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -127,11 +133,15 @@ class AlarmWatch:
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        silent = False
         while not self._stop.wait(EVERY_S):
             try:
                 self.step(self._clock())
+                silent = False
             except Unavailable as error:
-                log.warning("alarms are not judged: %s", error.message)
+                if not silent:  # an outage is told once, not every second
+                    log.warning("alarms are not judged: %s", error.message)
+                silent = True
             except Exception:  # the watch must outlive any single bad step
                 log.exception("alarm step failed")
 
@@ -140,13 +150,16 @@ class AlarmWatch:
         if not self._resumed:
             self._open, self._resumed = _by_device(self._store.records.alarms(limit=_MOST_OPEN)), True
         latest = self._store.telemetry.latest()
-        self._refresh_devices(latest.keys(), now)
+        self._refresh_devices(now)
         among = self._middles(latest, now)
         wanted: dict[Key, dict[str, Condition]] = {}
         for key, reading in latest.items():
             watch = self._watch(key, reading, self._open.get(key, _NONE), now)
             if watch is not None:
                 wanted[key] = _conditions(watch, reading, now, among.get(watch.device.parent or ""))
+        parents = {key: watch.device.parent for key, watch in self._watches.items()}
+        for key, odd in self._sentinel.judge(latest, parents, now).items():
+            wanted[key] |= {condition.code: condition for condition in odd if condition.code not in wanted[key]}
         self._gather_silence(wanted)
         changed: list[Alarm] = []
         for key, conditions in wanted.items():
@@ -185,12 +198,14 @@ class AlarmWatch:
                 told.setdefault(device.parent, []).append(value)
         return {parent: among for parent, values in told.items() if (among := middle(values)) is not None}
 
-    def _refresh_devices(self, keys: Set[Key], now: int) -> None:
-        """Read the registry again when a new device speaks, else every ten seconds."""
-        if self._devices_at is not None and now - self._devices_at < DEVICES_EVERY and keys <= self._seen:
+    def _refresh_devices(self, now: int) -> None:
+        """Read the registry again when it has changed, else every ten seconds. A device of another process may speak before the registry
+        is seen to have it: it changes when that is so."""
+        version = self._store.records.devices_version()
+        if self._devices_at is not None and now - self._devices_at < DEVICES_EVERY and version == self._version:
             return
         self._devices = {(device.device_id, device.kind): device for device in self._store.records.devices()}
-        self._devices_at, self._seen = now, frozenset(keys)
+        self._devices_at, self._version = now, version
         self._watches = {key: watch for key, watch in self._watches.items() if key in self._devices}
         for key, watch in self._watches.items():
             watch.device = self._devices[key]
@@ -214,14 +229,19 @@ class AlarmWatch:
         fresh = [condition for code, condition in wanted.items() if code not in standing]
         if not (ended or worse or fresh):
             return []
-        # people acknowledge through the API in the meantime: start from what the records say now
-        kept = {alarm.id: alarm for alarm in self._store.records.alarms(limit=_MOST_OPEN)} if ended or worse else {}
-        written = [replace(kept[alarm.id], cleared=now) for alarm in ended if alarm.id in kept]
-        written += [_changed(kept.get(alarm.id, alarm), condition) for alarm, condition in worse]
-        written += [_raised(device, condition, now) for condition in fresh]
-        written = [self._store.records.put_alarm(alarm) for alarm in written]
+        records = self._store.records
+        written = [over for alarm in ended if (over := amend(records, alarm, partial(replace, cleared=now)))]
+        for alarm, condition in worse:
+            kept = amend(records, alarm, partial(_changed, condition=condition))
+            if kept is None:  # another process cleared it
+                fresh.append(condition)
+            else:
+                written.append(kept)
+        # what another process raised in the meantime is adopted, not raised again
+        raised = [records.raise_alarm(_raised(device, condition, now)) for condition in fresh]
+        written += [alarm for alarm, is_new in raised if is_new]
         still = {code: alarm for code, alarm in standing.items() if code in wanted}
-        still |= {alarm.code: alarm for alarm in written if alarm.cleared is None}
+        still |= {alarm.code: alarm for alarm in written if alarm.cleared is None} | {alarm.code: alarm for alarm, _ in raised}
         if still:
             self._open[key] = still
         else:
@@ -242,7 +262,7 @@ def _by_device(alarms: Iterable[Alarm]) -> dict[Key, dict[str, Alarm]]:
 
 def _ours(alarm: Alarm) -> bool:
     codes = {limit.code for rule in watched(alarm.kind) for limit in rule.limits}
-    return alarm.code in (SILENT, BRANCH_SILENT, CHARGE.code) or alarm.metric in _WORDS or alarm.code in codes
+    return alarm.code in (SILENT, BRANCH_SILENT, CHARGE.code) or alarm.code in CODES or alarm.metric in _WORDS or alarm.code in codes
 
 
 def _lfp(device: Device) -> bool:
@@ -339,7 +359,7 @@ def _judge_words(watch: _Watch, reading: Latest, now: int, found: dict[str, Cond
 
 
 def _hear(watch: _Watch, metric: str, words: Value) -> None:
-    meanings = _meanings(watch.device, metric)
+    meanings = wording.meanings(watch.device.info, metric)
     said: list[Condition] | None
     if isinstance(words, (int, float)):
         condition = status_condition(metric, words, watch.who, meanings)
@@ -356,16 +376,19 @@ def _hear(watch: _Watch, metric: str, words: Value) -> None:
         watch.reports.setdefault(condition.code, IDLE)
 
 
-def _meanings(device: Device, metric: str) -> Sequence[str]:
-    """What the bits of this word mean on this device, lowest first: `info["words"][metric]`; empty when nobody said so."""
-    words = device.info.get("words")
-    said = words.get(metric) if isinstance(words, Mapping) else None
-    return [str(text) for text in said] if isinstance(said, (list, tuple)) else ()
-
-
 def _raised(device: Device, condition: Condition, now: int) -> Alarm:
-    return Alarm(device.device_id, device.kind, condition.code, condition.severity, condition.message, now,
-                 condition.metric, condition.value, condition.limit, simulated=device.simulated)
+    return Alarm(
+        device.device_id,
+        device.kind,
+        condition.code,
+        condition.severity,
+        condition.message,
+        now,
+        condition.metric,
+        condition.value,
+        condition.limit,
+        simulated=device.simulated,
+    )
 
 
 def _changed(alarm: Alarm, condition: Condition) -> Alarm:

@@ -131,8 +131,8 @@ def _device(
 def unknown(store: Store, parts: Iterable[Part]) -> Iterator[Part]:
     """Without the parts that a run which died in this slice had loaded (a part is loaded whole or not at all)."""
     for part in parts:
-        extent = store.telemetry.extent(part.device, part.kind)
-        if extent is None or extent.last < int(part.scalars.at[-1]):
+        kept = store.telemetry.bounds(part.device, part.kind)
+        if kept is None or kept[1] < int(part.scalars.at[-1]):
             yield part
 
 

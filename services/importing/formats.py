@@ -101,7 +101,8 @@ class Format:
 def spoken(values: Mapping[str, Value | None]) -> dict[str, Value]:
     """The values without the silent ones; a vector of which every element is silent is silent."""
     return {
-        name: value for name, value in values.items()
+        name: value
+        for name, value in values.items()
         if value is not None and (isinstance(value, float) or any(element is not None for element in value))
     }
 

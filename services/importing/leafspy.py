@@ -149,9 +149,18 @@ def _temperatures(columns: Columns, cells: Sequence[str]) -> dict[str, Value | N
 
 
 def _describe(device_id: str, kind: str) -> Device:
-    return Device(device_id, kind, f"Nissan Leaf {device_id[-6:]}", interval_s=5.0, info={
-        "source": "LeafSpy log", "format": FORMAT.name, "chemistry": "NMC",
-        "attribution": "TripViewer examples/Log.csv by ericthobbs, MIT licence" if device_id == "1N4AZ1CP3LC123456" else ""})
+    return Device(
+        device_id,
+        kind,
+        f"Nissan Leaf {device_id[-6:]}",
+        interval_s=5.0,
+        info={
+            "source": "LeafSpy log",
+            "format": FORMAT.name,
+            "chemistry": "NMC",
+            "attribution": "TripViewer examples/Log.csv by ericthobbs, MIT licence" if device_id == "1N4AZ1CP3LC123456" else "",
+        },
+    )
 
 
 FORMAT = Format("leafspy", "LeafSpy trip log (electric car)", recognises, open_file)

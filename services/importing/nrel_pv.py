@@ -91,9 +91,18 @@ _NAMES = {Kind.INVERTER: "NREL RSF II inverter 2", Kind.METER: "NREL RSF II syst
 def _describe(device_id: str, kind: str, ids: Mapping[str, str], source: Source) -> Device:
     nrel = source.stem.lower() == "nrel_rsf_ii"
     name = _NAMES[Kind(kind)] if nrel else device_id
-    return Device(device_id, kind, name, interval_s=QUARTER_S, info={
-        "source": "NREL PVFleet, from pvanalytics" if nrel else source.stem, "format": FORMAT.name, "zone": source.zone.key,
-        "attribution": "pvanalytics, MIT licence" if nrel else ""})
+    return Device(
+        device_id,
+        kind,
+        name,
+        interval_s=QUARTER_S,
+        info={
+            "source": "NREL PVFleet, from pvanalytics" if nrel else source.stem,
+            "format": FORMAT.name,
+            "zone": source.zone.key,
+            "attribution": "pvanalytics, MIT licence" if nrel else "",
+        },
+    )
 
 
 FORMAT = Format("nrel_pv", "NREL PVFleet inverter and weather", recognises, open_file, zone="US/Mountain")

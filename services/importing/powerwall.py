@@ -47,8 +47,13 @@ def open_file(source: Source) -> Opened:
 
 def _describe(device_id: str, kind: str) -> Device:
     attribution = "craigahobbs/solar, MIT licence" if device_id == "powerwall_home_daily" else ""
-    return Device(device_id, kind, "Home with Powerwall", interval_s=DAY / SECOND,
-                  info={"source": "Powerwall app export, daily", "format": FORMAT.name, "attribution": attribution})
+    return Device(
+        device_id,
+        kind,
+        "Home with Powerwall",
+        interval_s=DAY / SECOND,
+        info={"source": "Powerwall app export, daily", "format": FORMAT.name, "attribution": attribution},
+    )
 
 
 FORMAT = Format("powerwall", "Powerwall daily energies of a home", recognises, open_file, zone="America/Los_Angeles")

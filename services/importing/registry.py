@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from services.importing import leafspy, native_csv, nrel_pv, powerwall
+from services.importing import bms_archive, leafspy, native_csv, nrel_pv, powerwall
 from services.importing.formats import BadFile, Format
 
 FORMATS: Mapping[str, Format] = {module.FORMAT.name: module.FORMAT for module in (leafspy, nrel_pv, powerwall, native_csv)}
 """Name (what `--format` takes) → format."""
+
+ARCHIVE = bms_archive.NAME
+"""The one format that is a folder, not a file."""
 
 
 def choose(header: Sequence[str], name: str | None = None) -> Format:

@@ -7,11 +7,23 @@ from services.access import OPEN, PERMISSIONS, ROLES, Identity, anonymous, local
 # From DECISIONS: viewer reads; analyst + exports, annotations, what-if; operator + commands, alarms, schedule, devices, safety;
 # admin + users, keys, settings, links; device writes telemetry, status and responses; kiosk reads its pages' panels.
 FIRST_ROLE = {
-    "read": "viewer", "panels": "viewer",
-    "export": "analyst", "annotate": "analyst", "simulate": "analyst",
-    "command": "operator", "alarms": "operator", "schedule": "operator", "devices": "operator", "safety": "operator",
-    "ingest": "operator", "respond": "operator",
-    "users": "admin", "keys": "admin", "settings": "admin", "links": "admin",
+    "read": "viewer",
+    "panels": "viewer",
+    "export": "analyst",
+    "annotate": "analyst",
+    "simulate": "analyst",
+    "command": "operator",
+    "alarms": "operator",
+    "schedule": "operator",
+    "devices": "operator",
+    "safety": "operator",
+    "ingest": "operator",
+    "respond": "operator",
+    "users": "admin",
+    "keys": "admin",
+    "settings": "admin",
+    "links": "admin",
+    "audit": "admin",
 }
 LADDER = ("viewer", "analyst", "operator", "admin")
 
@@ -72,8 +84,9 @@ def test_an_operator_sends_for_any_device_and_a_viewer_for_none():
     assert not Identity("eve", ("viewer",)).may_send_for("bess02")
 
 
-@pytest.mark.parametrize("target", [
-    "//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "", "evil", "/a\nb", "/\t/evil"])
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "", "evil", "/a\nb", "/\t/evil"]
+)
 def test_next_never_leads_to_another_host(target):
     assert local_path(target) == "/"
 

@@ -2,6 +2,7 @@
 
 import io
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -57,6 +58,18 @@ def test_the_first_start_uses_the_configured_password_and_prints_nothing(store):
     assert Accounts(store.records, store.clock).login("admin", "from the environment", "::1").username == "admin"
 
 
+def test_of_processes_that_start_at_once_one_makes_the_admin_and_shows_the_password_that_holds(tmp_path):
+    stores = [open_store(f"sqlite:///{tmp_path / 'shared.db'}", "Asia/Taipei") for _ in range(3)]
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            passwords = [password for password in pool.map(lambda store: ensure_admin(store, Config()), stores) if password]
+        assert len(passwords) == 1
+        assert Accounts(stores[0].records, stores[0].clock).login("admin", passwords[0], "::1").roles == ("admin",)
+    finally:
+        for store in stores:
+            store.close()
+
+
 def test_an_operator_added_before_the_first_start_does_not_keep_the_admin_away(store):
     add_user(store, "ann", SECRET, ["operator"])
     assert ensure_admin(store, Config())
@@ -79,8 +92,19 @@ def test_a_password_has_eight_to_256_characters(password):
         hash_password(password)
 
 
-@pytest.mark.parametrize(("name", "password"), [("ann", "wrong horse"), ("bob", SECRET), ("ann", ""), ("", ""), ("ann\0", SECRET),
-                                                ("\ud800", SECRET), ("ann", "\ud800"), ("a" * 5000, "b" * 500_000)])
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [
+        ("ann", "wrong horse"),
+        ("bob", SECRET),
+        ("ann", ""),
+        ("", ""),
+        ("ann\0", SECRET),
+        ("\ud800", SECRET),
+        ("ann", "\ud800"),
+        ("a" * 5000, "b" * 500_000),
+    ],
+)
 def test_a_wrong_login_says_the_same_whoever_it_was(accounts, name, password):
     with pytest.raises(Unauthorized, match="Incorrect username or password"):
         accounts.login(name, password, "10.0.0.1")
@@ -166,9 +190,16 @@ def test_the_last_admin_stays(store):
     assert change_user(store, "root", active=False).active is False
 
 
-@pytest.mark.parametrize(("name", "roles", "error"), [
-    ("ann", ["viewer"], Conflict), ("", ["viewer"], Invalid), ("a b", ["viewer"], Invalid), ("bob", ["owner"], Invalid),
-    ("bob", [], Invalid)])
+@pytest.mark.parametrize(
+    ("name", "roles", "error"),
+    [
+        ("ann", ["viewer"], Conflict),
+        ("", ["viewer"], Invalid),
+        ("a b", ["viewer"], Invalid),
+        ("bob", ["owner"], Invalid),
+        ("bob", [], Invalid),
+    ],
+)
 def test_a_bad_user_is_refused(store, accounts, name, roles, error):
     with pytest.raises(error):
         add_user(store, name, SECRET, roles)
@@ -198,5 +229,4 @@ def test_the_user_verb_fails_with_one_clear_line(store, monkeypatch, capsys):
     assert run_user_command(store, ["disable", "nobody"]) == 1
     monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
     assert run_user_command(store, ["add", "ann"]) == 1
-    assert capsys.readouterr().err.splitlines() == [
-        "user disable: User 'nobody' not found", "user add: A password has 8 to 256 characters"]
+    assert capsys.readouterr().err.splitlines() == ["user disable: User 'nobody' not found", "user add: A password has 8 to 256 characters"]

@@ -216,7 +216,10 @@ def test_battery_words_are_told_at_once_with_their_module(plant):
     values = {"soc": 50.0, "battery_protection": words(m7=4.0), "battery_alarm": words(), "battery_warning": words(m1=1.0, m21=2.0)}
     plant.run(1, "r", "rack", values)
     assert plant.open == [
-        ("r", "BATTERY_1_WARNING", "warning"), ("r", "BATTERY_21_WARNING", "warning"), ("r", "BATTERY_7_PROTECTION", "protection")]
+        ("r", "BATTERY_1_WARNING", "warning"),
+        ("r", "BATTERY_21_WARNING", "warning"),
+        ("r", "BATTERY_7_PROTECTION", "protection"),
+    ]
     plant.restart()
     assert plant.run(3, "r", "rack", values) == []
     plant.run(11, "r", "rack", {**values, "battery_protection": words(), "battery_warning": words(m1=1.0)})
@@ -375,3 +378,40 @@ def test_a_device_that_speaks_in_bursts_keeps_its_declared_interval(plant):
         plant.run(120, "pcs", "pcs", {"dc_voltage": 800.0})
         plant.run(300)
     assert plant.published == []
+
+
+def test_two_watches_over_one_store_raise_an_alarm_once_and_both_know_it(plant):
+    other = AlarmWatch(plant.store, lambda: plant.now)
+    plant.device("r", "rack")
+    for _ in range(30):
+        plant.say("r", "rack", rack(cell_max_temp=60.0))
+        plant.watch.step(plant.now)
+        other.step(plant.now)
+        plant.now += 1000
+    (alarm,) = plant.store.records.alarms(("active", "acknowledged", "cleared"))
+    assert [heard.id for heard in plant.published].count(alarm.id) == len(plant.published) == 1
+    for _ in range(60):
+        plant.say("r", "rack", rack())
+        other.step(plant.now)
+        plant.now += 1000
+    assert plant.open == [], "the one that did not raise it clears it"
+
+
+def test_a_device_whose_readings_are_seen_before_its_registration_is_watched_as_soon_as_it_is_registered(plant):
+    """Another process registered it: its readings show at once, the registry within a second."""
+    plant.watch.step(plant.now)
+    plant.store.telemetry.append([Block("pcs", ("fault_status1",), [("p", plant.now, plant.now, 0, 1.0)])])
+    assert plant.watch.step(plant.now) == []
+    plant.device("p", "pcs")
+    plant.now += 1000
+    assert [alarm.device_id for alarm in plant.watch.step(plant.now)] == ["p"]
+
+
+def test_an_alarm_that_another_watch_cleared_is_raised_anew_not_opened_again(plant):
+    plant.device("r", "rack")
+    (alarm,) = plant.run(15, "r", "rack", rack(cell_max_temp=47.0))
+    plant.store.records.put_alarm(replace(alarm, cleared=plant.now))
+    plant.run(15, "r", "rack", rack(cell_max_temp=75.0))
+    anew, before = plant.store.records.alarms(("active", "acknowledged", "cleared"))
+    assert (before.id, before.state) == (alarm.id, "cleared")
+    assert (anew.code, anew.severity, anew.state) == (alarm.code, "alarm", "active")

@@ -68,11 +68,26 @@ def written(tmp_path, text, name="file.csv", encoding="utf-8"):
 # LeafSpy
 
 LEAF_FIRST = {
-    "soc": 86.972, "soh": 92.98, "capacity_ah": 107.2989, "conductance": 88.94, "pack_voltage": 384.77, "pack_current": 55.175,
-    "cell_max_voltage": 4.023, "cell_min_voltage": 4.009, "cell_avg_voltage": 4.015, "cell_voltage_diff": 0.014,
-    "odo_km": 82363.0078125, "motor_power": 17.6, "motor_torque": -1.5, "motor_speed": 7612.0,
-    "aux_battery_voltage": 13.04, "aux_battery_current": -0.17,
-    "max_temp": 35.1, "min_temp": 33.7, "cell_avg_temp": 34.367, "cell_temp_diff": 1.4,
+    "soc": 86.972,
+    "soh": 92.98,
+    "capacity_ah": 107.2989,
+    "conductance": 88.94,
+    "pack_voltage": 384.77,
+    "pack_current": 55.175,
+    "cell_max_voltage": 4.023,
+    "cell_min_voltage": 4.009,
+    "cell_avg_voltage": 4.015,
+    "cell_voltage_diff": 0.014,
+    "odo_km": 82363.0078125,
+    "motor_power": 17.6,
+    "motor_torque": -1.5,
+    "motor_speed": 7612.0,
+    "aux_battery_voltage": 13.04,
+    "aux_battery_current": -0.17,
+    "max_temp": 35.1,
+    "min_temp": 33.7,
+    "cell_avg_temp": 34.367,
+    "cell_temp_diff": 1.4,
     "motor_temp": 53.0,  # the raw byte 93 less 40
     "speed": 109.435,  # 68 mph
     "elevation": 588.874,  # 1932 ft
@@ -182,13 +197,23 @@ def test_nrel_gives_an_inverter_a_meter_and_weather_in_mountain_time(store):
 
 
 # line "1/2/2022 10:15": 32.2826,-0.161851,12553.39,44.22674,18517.1478,418.6867,38.05339,-4.157429,135.5586,179.3009,1.813314,6.634309
-@pytest.mark.parametrize(("device", "kind", "metric", "value"), [
-    ("nrel-rsf2-meter", "meter", "active_power", 32.2826), ("nrel-rsf2-inv2", "inverter", "total_active_power", 12.55339),
-    ("nrel-rsf2-inv2", "inverter", "dc_current", 44.22674), ("nrel-rsf2-inv2", "inverter", "dc_power", 18.5171478),
-    ("nrel-rsf2-inv2", "inverter", "dc_voltage", 418.6867), ("nrel-rsf2-inv2", "inverter", "internal_temperature", 38.05339),
-    ("nrel-rsf2-weather", "weather", "ambient_temp", -0.161851), ("nrel-rsf2-weather", "weather", "module_temp", -4.157429),
-    ("nrel-rsf2-weather", "weather", "poa_irradiance", 135.5586), ("nrel-rsf2-weather", "weather", "poa_irradiance_refcell", 179.3009),
-    ("nrel-rsf2-weather", "weather", "refcell_temp", 1.813314), ("nrel-rsf2-weather", "weather", "wind_speed", 6.634309)])
+@pytest.mark.parametrize(
+    ("device", "kind", "metric", "value"),
+    [
+        ("nrel-rsf2-meter", "meter", "active_power", 32.2826),
+        ("nrel-rsf2-inv2", "inverter", "total_active_power", 12.55339),
+        ("nrel-rsf2-inv2", "inverter", "dc_current", 44.22674),
+        ("nrel-rsf2-inv2", "inverter", "dc_power", 18.5171478),
+        ("nrel-rsf2-inv2", "inverter", "dc_voltage", 418.6867),
+        ("nrel-rsf2-inv2", "inverter", "internal_temperature", 38.05339),
+        ("nrel-rsf2-weather", "weather", "ambient_temp", -0.161851),
+        ("nrel-rsf2-weather", "weather", "module_temp", -4.157429),
+        ("nrel-rsf2-weather", "weather", "poa_irradiance", 135.5586),
+        ("nrel-rsf2-weather", "weather", "poa_irradiance_refcell", 179.3009),
+        ("nrel-rsf2-weather", "weather", "refcell_temp", 1.813314),
+        ("nrel-rsf2-weather", "weather", "wind_speed", 6.634309),
+    ],
+)
 def test_each_nrel_column_finds_its_device_and_unit(memory, device, kind, metric, value):
     bring(memory, EXCERPTS / NREL)
     assert columns(memory, device, kind, metric).values[metric][3] == pytest.approx(value)
@@ -206,6 +231,7 @@ def test_the_device_can_be_named(memory):
 
 # Powerwall
 
+
 def test_a_home_has_daily_energies_at_the_instants_of_the_file(store):
     report = bring(store, EXCERPTS / HOME)
     assert (report.devices, report.inserted) == ([("powerwall_home_daily", "home")], 10)
@@ -218,6 +244,7 @@ def test_a_home_has_daily_energies_at_the_instants_of_the_file(store):
 
 
 # what all formats share
+
 
 @pytest.mark.parametrize("name", [LEAF, NREL, HOME])
 def test_a_second_import_changes_nothing(store, name):
@@ -235,9 +262,14 @@ def test_the_whole_files_come_in_twice_without_doubling(store, name, rows, readi
     assert bring(store, WHOLE / name).duplicates == readings
 
 
-@pytest.mark.parametrize(("name", "device", "kind", "source", "licence"), [
-    (LEAF, VIN, "vehicle", "LeafSpy", "MIT"), (NREL, "nrel-rsf2-inv2", "inverter", "NREL", "MIT"),
-    (HOME, "powerwall_home_daily", "home", "Powerwall", "MIT")])
+@pytest.mark.parametrize(
+    ("name", "device", "kind", "source", "licence"),
+    [
+        (LEAF, VIN, "vehicle", "LeafSpy", "MIT"),
+        (NREL, "nrel-rsf2-inv2", "inverter", "NREL", "MIT"),
+        (HOME, "powerwall_home_daily", "home", "Powerwall", "MIT"),
+    ],
+)
 def test_devices_are_registered_with_name_source_and_licence(memory, name, device, kind, source, licence):
     bring(memory, EXCERPTS / name)
     found = memory.records.device(device, kind)
@@ -269,19 +301,22 @@ HEAD = "Date time,Home (kWh),From Powerwall (kWh),Solar Energy (kWh),From Grid (
 GOOD = "2020-10-30T01:00:00-07:00,19.9,6.4,30.5,4.2,0.1"
 
 
-@pytest.mark.parametrize(("line", "column", "reason"), [
-    ("2020-10-31T01:00:00-07:00,26.0,18.7,35.1,0.1", "", "5 columns, the header 6"),
-    ("2020-10-31T01:00:00-07:00,26.0,18.7,35.1,0.1,2.1,9", "", "7 columns, the header 6"),
-    ("2020-10-31T01:00:00-07:00,26.0,much,35.1,0.1,2.1", "From Powerwall (kWh)", "'much' is not a number"),
-    ("2020-10-31T01:00:00-07:00,26.0,NaN,35.1,0.1,2.1", "From Powerwall (kWh)", "not a finite number"),
-    ("2020-10-31T01:00:00-07:00,26.0,1e999,35.1,0.1,2.1", "From Powerwall (kWh)", "not a finite number"),
-    ("2020-10-31T01:00:00-07:00,26.0,1e300,35.1,0.1,2.1", "battery_energy", "out of range"),
-    ("yesterday,26.0,18.7,35.1,0.1,2.1", "Date time", "not a timestamp"),
-    (",26.0,18.7,35.1,0.1,2.1", "Date time", "is empty"),
-    ('2020-10-31T01:00:00-07:00,"26.0,18.7,35.1,0.1,2.1', "", "2 columns"),
-    ("2020-10-31T01:00:00-07:00,26\0.0,18.7,35.1,0.1,2.1", "", "NUL"),
-    ("2020-10-31T01:00:00-07:00,26", "", "2 columns"),
-])
+@pytest.mark.parametrize(
+    ("line", "column", "reason"),
+    [
+        ("2020-10-31T01:00:00-07:00,26.0,18.7,35.1,0.1", "", "5 columns, the header 6"),
+        ("2020-10-31T01:00:00-07:00,26.0,18.7,35.1,0.1,2.1,9", "", "7 columns, the header 6"),
+        ("2020-10-31T01:00:00-07:00,26.0,much,35.1,0.1,2.1", "From Powerwall (kWh)", "'much' is not a number"),
+        ("2020-10-31T01:00:00-07:00,26.0,NaN,35.1,0.1,2.1", "From Powerwall (kWh)", "not a finite number"),
+        ("2020-10-31T01:00:00-07:00,26.0,1e999,35.1,0.1,2.1", "From Powerwall (kWh)", "not a finite number"),
+        ("2020-10-31T01:00:00-07:00,26.0,1e300,35.1,0.1,2.1", "battery_energy", "out of range"),
+        ("yesterday,26.0,18.7,35.1,0.1,2.1", "Date time", "not a timestamp"),
+        (",26.0,18.7,35.1,0.1,2.1", "Date time", "is empty"),
+        ('2020-10-31T01:00:00-07:00,"26.0,18.7,35.1,0.1,2.1', "", "2 columns"),
+        ("2020-10-31T01:00:00-07:00,26\0.0,18.7,35.1,0.1,2.1", "", "NUL"),
+        ("2020-10-31T01:00:00-07:00,26", "", "2 columns"),
+    ],
+)
 def test_a_bad_line_is_named_and_the_rest_is_kept(store, tmp_path, line, column, reason):
     last = "2020-11-01T01:00:00-07:00,22.7,13.5,36.3,0.2,5.4"
     report = bring(store, written(tmp_path, f"{HEAD}\n{GOOD}\n{line}\n{last}\n", "home.csv"))
@@ -291,11 +326,19 @@ def test_a_bad_line_is_named_and_the_rest_is_kept(store, tmp_path, line, column,
     assert columns(store, "home", "home", "home_energy").values["home_energy"].tolist() == [19.9, 22.7]
 
 
-@pytest.mark.parametrize("mangle", [
-    lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n"), lambda text: text.replace("\n", "\n\n"),
-    lambda text: text.rstrip("\n"), lambda text: text.replace(",", ";"), lambda text: text + "\n  \n",
-    lambda text: text.replace("\n", ",\n").replace(HEAD + ",", HEAD)],
-    ids=["BOM", "CRLF", "blank lines", "no last newline", "semicolons", "blank end", "trailing comma"])
+@pytest.mark.parametrize(
+    "mangle",
+    [
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\n\n"),
+        lambda text: text.rstrip("\n"),
+        lambda text: text.replace(",", ";"),
+        lambda text: text + "\n  \n",
+        lambda text: text.replace("\n", ",\n").replace(HEAD + ",", HEAD),
+    ],
+    ids=["BOM", "CRLF", "blank lines", "no last newline", "semicolons", "blank end", "trailing comma"],
+)
 def test_spelling_does_not_matter(memory, tmp_path, mangle):
     report = bring(memory, written(tmp_path, mangle(f"{HEAD}\n{GOOD}\n"), "home.csv"))
     assert (report.inserted, report.bad, report.error) == (1, [], "")
@@ -312,10 +355,19 @@ def test_a_line_in_another_encoding_is_named(memory, tmp_path):
     assert (report.inserted, report.bad[0].line, report.bad[0].reason) == (1, 3, "the line is not UTF-8 text")
 
 
-@pytest.mark.parametrize(("content", "error"), [
-    (b"", "the file is empty"), (b"\n\n", "the file is empty"), (f"{HEAD}\n".encode("utf-16"), "UTF-16"), (b"\xb0,\xff\n", "not UTF-8"),
-    (b"a,b\n1,2\n", "no format fits"), (b"\x00" * 5000, "NUL"), (b"x" * 3_000_000, "longer than 1 MiB"),
-    (b"Date time,From Powerwall (kWh)\n", "lacks the columns Home (kWh), Solar Energy (kWh)")])
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"", "the file is empty"),
+        (b"\n\n", "the file is empty"),
+        (f"{HEAD}\n".encode("utf-16"), "UTF-16"),
+        (b"\xb0,\xff\n", "not UTF-8"),
+        (b"a,b\n1,2\n", "no format fits"),
+        (b"\x00" * 5000, "NUL"),
+        (b"x" * 3_000_000, "longer than 1 MiB"),
+        (b"Date time,From Powerwall (kWh)\n", "lacks the columns Home (kWh), Solar Energy (kWh)"),
+    ],
+)
 def test_a_file_that_does_not_fit_says_why(memory, tmp_path, content, error):
     report = bring(memory, written(tmp_path, content))
     assert error in report.error and not report.ok and str(report).count("\n") == 0
@@ -362,11 +414,14 @@ def test_progress_runs_from_nothing_to_one_over_all_files(memory):
 
 # our own CSV
 
+
 def test_our_own_csv_carries_any_metric_of_the_catalogue(store, tmp_path):
-    text = ("device_id,timestamp,soc,cell_voltages,kind\n"
-            "r1,2024-01-01T00:00:00Z,50,3.3;3.31;;3.29,rack\n"
-            "r1,1704067260000,51,,rack\n"
-            "v1,2024-01-01 08:00:00,60,4.0;4.1,vehicle\n")
+    text = (
+        "device_id,timestamp,soc,cell_voltages,kind\n"
+        "r1,2024-01-01T00:00:00Z,50,3.3;3.31;;3.29,rack\n"
+        "r1,1704067260000,51,,rack\n"
+        "v1,2024-01-01 08:00:00,60,4.0;4.1,vehicle\n"
+    )
     report = bring(store, written(tmp_path, text), zone="Asia/Taipei")
     assert (report.inserted, report.bad) == (3, [])
     rack = columns(store, "r1", "rack", "soc", "cell_voltages")
@@ -385,18 +440,29 @@ def test_the_kind_follows_from_the_metrics_or_the_registered_device(memory, tmp_
     assert (report.bad[0].line, report.bad[0].column) == (3, "device_id") and "add a column `kind`" in report.bad[0].reason
 
 
-@pytest.mark.parametrize(("text", "error"), [
-    ("device_id,timestamp,flux\na,2024-01-01,1\n", "flux is not in the metric catalogue"),
-    ("device_id,timestamp\na,2024-01-01\n", "no column is not in"),
-    ("device_id,timestamp,ghi,soc\na,2024-01-01,1,2\n", "no kind of device has all these metrics")])
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("device_id,timestamp,flux\na,2024-01-01,1\n", "flux is not in the metric catalogue"),
+        ("device_id,timestamp\na,2024-01-01\n", "no column is not in"),
+        ("device_id,timestamp,ghi,soc\na,2024-01-01,1,2\n", "no kind of device has all these metrics"),
+    ],
+)
 def test_our_own_csv_says_what_it_does_not_know(memory, tmp_path, text, error):
     assert error in bring(memory, written(tmp_path, text)).error
 
 
-@pytest.mark.parametrize(("line", "column"), [
-    ("a,2024-01-01,50,,ghost", "soc"), ("a,never,50,,rack", "timestamp"), ("a,2024-01-01,,,rack", "soc"),
-    ("a,2024-01-01,50,1;two,rack", "cell_voltages"), ("a,2024-01-01,50,1;inf,rack", "cell_voltages"),
-    (",2024-01-01,50,,rack", "device_id")])
+@pytest.mark.parametrize(
+    ("line", "column"),
+    [
+        ("a,2024-01-01,50,,ghost", "soc"),
+        ("a,never,50,,rack", "timestamp"),
+        ("a,2024-01-01,,,rack", "soc"),
+        ("a,2024-01-01,50,1;two,rack", "cell_voltages"),
+        ("a,2024-01-01,50,1;inf,rack", "cell_voltages"),
+        (",2024-01-01,50,,rack", "device_id"),
+    ],
+)
 def test_bad_cells_of_our_own_csv_are_named(memory, tmp_path, line, column):
     report = bring(memory, written(tmp_path, f"device_id,timestamp,soc,cell_voltages,kind\n{line}\n"))
     assert [(bad.line, bad.column) for bad in report.bad] == [(2, column)] and report.inserted == 0
