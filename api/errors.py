@@ -29,8 +29,21 @@ FAULTS: Mapping[str, Fault] = {
             "Read the message; compare with the examples under /docs.",
         ),
         Fault("EMPTY_BATCH", 400, "The batch holds no readings.", "Send at least one reading."),
+        Fault(
+            "SAFETY_VIOLATION",
+            400,
+            "The device's limits or its state forbid this command; `details.violations` says why.",
+            "Ask for less, or read the device's limits at /api/v1/devices/{device_id}/safety.",
+        ),
+        Fault(
+            "PARTIAL_WRITE",
+            400,
+            "Some lines of a foreign format cannot be kept, the others are; `details.rejected` names them.",
+            "Correct the lines named; sending the others again changes nothing.",
+        ),
         Fault("INVALID_WINDOW", 400, "The window ends before it starts.", "Let to_ts be later than from_ts."),
         Fault("UNAUTHORIZED", 401, "There is no valid token or key.", "Log in at /api/v1/auth/login and send `Authorization: Bearer …`."),
+        Fault("LINK_ENDED", 401, "The kiosk link has expired, was revoked or is not of this site.", "Ask an administrator for another."),
         Fault("FORBIDDEN", 403, "The caller's role does not allow this.", "Ask an administrator for the role."),
         Fault("NOT_FOUND", 404, "Nothing is at this path or under this name.", "See /docs for every path."),
         Fault(
@@ -39,6 +52,7 @@ FAULTS: Mapping[str, Fault] = {
             "No device answers to this id.",
             "List the devices, or let devices register themselves (AUTO_REGISTER=1).",
         ),
+        Fault("COMMAND_NOT_FOUND", 404, "No command of this device has this id.", "List them with GET /api/v1/commands/{device_id}."),
         Fault("METRIC_NOT_FOUND", 404, "The catalogue has no such metric for this kind of device.", "See /api/v1/metrics/catalogue."),
         Fault("NO_DATA", 404, "The device is known, but has not sent anything yet.", "Send a reading first."),
         Fault("METHOD_NOT_ALLOWED", 405, "The path exists, but not with this method.", "The Allow header lists the methods."),
@@ -96,17 +110,34 @@ _PULSEBMS = re.compile(
     r"/api/v1/(devices|telemetry|commands|fleet|twin|simulate|coordinate)(/|\Z)|/(devices|telemetry|fleet|simulate|coordinate)(/|\Z)"
 )
 _NATIVE = re.compile(r"/api/v1/devices/[^/]+/latest\Z")
+_INFLUX = re.compile(r"(/api/v2)?/write\Z")
+_INFLUX_CODES = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not found",
+    405: "method not allowed",
+    413: "request too large",
+    429: "too many requests",
+    500: "internal error",
+    503: "unavailable",
+}
 
 
 def invalid_status(path: str) -> int:
-    """The status of invalid input: 400 on the paths of S2, 422 elsewhere."""
-    return 400 if _PULSEBMS.match(path) and not _NATIVE.match(path) else 422
+    """The status of invalid input: 400 on the paths of S2 and of Influx, 422 elsewhere."""
+    return 400 if _INFLUX.match(path) or (_PULSEBMS.match(path) and not _NATIVE.match(path)) else 422
 
 
 class BadRequest(PlantError):
     """The request as a whole makes no sense (400 in every dialect)."""
 
     code = "BAD_REQUEST"
+
+
+class PartialWrite(PlantError):
+    """Some lines of a batch cannot be kept."""
+
+    code = "PARTIAL_WRITE"
 
 
 class TooLarge(PlantError):
@@ -125,12 +156,6 @@ class Unsupported(PlantError):
     """The body is of a type this operation does not read."""
 
     code = "UNSUPPORTED_MEDIA_TYPE"
-
-
-class NotAcceptable(PlantError):
-    """The answer does not exist in the form asked for."""
-
-    code = "NOT_ACCEPTABLE"
 
 
 class Refused(PlantError):
@@ -225,8 +250,9 @@ def shown(value: Any) -> Any:
     return str(value)[:120]
 
 
-def body(error: PlantError, status: int, trace_id: str, at: int) -> dict[str, Any]:
-    """The one error body. `detail` is the S1 list with 422 and a sentence otherwise; `error` is the S2 envelope."""
+def body(error: PlantError, status: int, trace_id: str, at: int, path: str = "") -> dict[str, Any]:
+    """The one error body. `detail` is the S1 list with 422 and a sentence otherwise; `error` is the S2 envelope. On Influx' paths its
+    own `code` and `message` stand beside them."""
     details = dict(error.details)
     errors: list[FieldError] = details.pop("errors", [])
     if errors:
@@ -237,13 +263,13 @@ def body(error: PlantError, status: int, trace_id: str, at: int) -> dict[str, An
     if status == 422:
         detail = [
             {"type": e.kind, "loc": [shown(part) for part in e.loc], "msg": clean(e.message), "input": shown(e.received)} for e in errors
-        ] or [
-            {"type": "value_error", "loc": ["body"], "msg": error.message, "input": None}
-        ]
+        ] or [{"type": "value_error", "loc": ["body"], "msg": error.message, "input": None}]
     limit = {"rate_limit": details["rate_limit"]} if "rate_limit" in details else {}  # S2's clients look for it at the top
+    influx = {"code": _INFLUX_CODES.get(status, "invalid"), "message": error.message} if _INFLUX.match(path) else {}
     return {
         "detail": detail,
         **limit,
+        **influx,
         "error": {
             "code": error.code,
             "message": error.message,
@@ -259,6 +285,8 @@ def headers(error: PlantError, status: int) -> Headers:
     """The headers an error carries beside its body."""
     if status == 401:
         return [("WWW-Authenticate", "Bearer")]
+    if status == 405:
+        return [("Allow", ", ".join(error.details["allowed"]))]
     if status in (429, 503):
         return [("Retry-After", str(error.details.get("retry_after", 5)))]
     return []

@@ -52,9 +52,26 @@ TAGS = (
     ("service", "Service info, health, figures"),
     ("vehicles", "Vehicles by VIN"),
     ("readings", "Readings of any device in and out"),
+    ("bess", "BMS and PCS readings in batches"),
+    ("battery", "Battery monitor, its performance and predictions"),
+    ("solarhub", "SolarHub: system, BESS, PCS, meters, inverters, schedule, analysis, configuration"),
+    ("schedule", "Awards: added, changed, removed, brought in as a table"),
     ("streams", "Live readings as server-sent events"),
     ("records", "Devices, alarms, catalogue"),
+    ("devices", "Devices, their nameplates, limits and state"),
+    ("telemetry", "Telemetry of a device"),
+    ("fleet", "A site's batteries as one fleet"),
+    ("commands", "Commands to devices and their answers"),
+    ("forecasts", "What comes next, and how sure that is"),
+    ("twin", "Digital twins and what-if runs of batteries"),
+    ("coordinator", "A site's power over its batteries"),
+    ("alarms", "Alarms and what people do about them"),
+    ("annotations", "Notes on stretches of time"),
+    ("exports", "Files of long histories, made apart"),
+    ("foreign", "Influx line protocol, collectd: what other systems send"),
+    ("grafana", "Grafana JSON data source"),
     ("auth", "Login and tokens"),
+    ("access", "Users, API keys, kiosk links and screens, the audit log"),
     ("documents", "This documentation"),
 )
 
@@ -85,7 +102,10 @@ def document(operations: Iterable[Declared]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
         },
     }
 
@@ -101,7 +121,7 @@ def _operation(operation: Declared, schemas: dict[str, Any]) -> dict[str, Any]:
     if operation.description:
         described["description"] = operation.description
     if operation.access != PUBLIC:
-        described["security"] = [{"bearer": []}, {}]  # the empty one: AUTH_MODE=open needs no token to read or to send
+        described["security"] = [{"bearer": []}, {"key": []}, {}]  # the empty one: AUTH_MODE=open needs no token to read or to send
     body = _body(operation, schemas)
     if body:
         described["requestBody"] = body
@@ -117,7 +137,7 @@ def _parameters(operation: Declared, schemas: dict[str, Any]) -> list[dict[str, 
     if operation.params is None:
         return []
     schema = operation.params.model_json_schema(ref_template=_REF)
-    schemas.update(schema.pop("$defs", {}))
+    _name(schemas, schema.pop("$defs", {}))
     required = set(schema.get("required", ()))
     parameters = []
     for name, field in schema["properties"].items():
@@ -153,7 +173,7 @@ def _body(operation: Declared, schemas: dict[str, Any]) -> dict[str, Any] | None
             content[media] = {"schema": schema}
             if media in operation.body_examples:
                 content[media]["examples"] = {"document": {"value": operation.body_examples[media]}}
-        return {"required": True, "content": content}
+        return {"required": not operation.empty_is_good, "content": content}
     if isinstance(operation, Operation) and operation.body is not None:
         entry: dict[str, Any] = {"schema": _schema(operation.body, schemas, "validation")}
         if operation.body_example is not None:
@@ -172,11 +192,26 @@ def _responses(operation: Declared, schemas: dict[str, Any]) -> dict[str, Any]:
     if operation.quota:
         headers |= {f"X-RateLimit-{name}": {"description": text, "schema": {"type": "integer"}} for name, text in _LIMITS}
     responses: dict[str, Any] = {str(operation.status): {"description": "Good", "content": content, "headers": headers}}
+    if operation.spooled is not None:
+        responses["202"] = {
+            "description": "The store does not answer: the readings wait on disk, nothing need be sent again",
+            "content": {
+                "application/json": {
+                    "schema": _schema(operation.spooled, schemas, "serialization"),
+                    "examples": {"document": {"value": operation.spooled_example}},
+                }
+            },
+            "headers": headers,
+        }
+    if isinstance(operation, Operation) and operation.tagged:
+        responses["304"] = {"description": "You have this answer already: your If-None-Match names its ETag"}
     general = {401, 403} if operation.access != PUBLIC else set()
     if operation.quota:
         general.add(429)
     if operation.access != PUBLIC:
         general.add(503)
+    if isinstance(operation, Ingest) or (isinstance(operation, Operation) and operation.body is not None):
+        general |= {413, 415}
     for status in sorted({*operation.errors, *general}):
         if status == 422:
             status = invalid_status(operation.path)
@@ -203,9 +238,16 @@ def _meaning(status: int) -> str:
 
 def _schema(of: Any, schemas: dict[str, Any], mode: Any) -> dict[str, Any]:
     schema = TypeAdapter(of).json_schema(ref_template=_REF, mode=mode)
-    schemas.update(schema.pop("$defs", {}))
+    _name(schemas, schema.pop("$defs", {}))
     title = schema.get("title")
     if schema.get("type") == "object" and "properties" in schema and title:
-        schemas[title] = schema
+        _name(schemas, {title: schema})
         return {"$ref": _REF.format(model=title)}
     return schema
+
+
+def _name(schemas: dict[str, Any], found: Mapping[str, Any]) -> None:
+    """Put schemas under their names. Raises ValueError when another one has the name: of two classes called alike one would be lost."""
+    for name, schema in found.items():
+        if schemas.setdefault(name, schema) != schema:
+            raise ValueError(f"two types of bodies or parameters are called {name}")

@@ -1,11 +1,13 @@
 """The Flask door: mounts declared operations on Flask, and gives every answer its trace id, its limits, its errors and its headers."""
 
+import hashlib
 import json
 import logging
 import random
 import re
 import time
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -26,9 +28,14 @@ from services.access import Identity
 log = logging.getLogger("voltdeck.access")
 failures = logging.getLogger("voltdeck.errors")
 
-RESERVED = re.compile(r"/(?:(?:api|bms|health|docs|redoc|metrics|ws|openapi\.json)(?:/|\Z)|(?:pcs|bess)/)")
+RESERVED = re.compile(
+    r"/(?:(?:api|write|ping|grafana|bms|health|docs|redoc|metrics|ws|openapi\.json"
+    r"|telemetry|simulate|coordinate|devices/register|fleet/status)(?:/|\Z)|(?:pcs|bess)/)"
+)
 """Paths that belong to machines: always JSON, never the dashboard's catch-all."""
 CATCH_ALL = "/<path:path>"
+_TOKENS = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]*")
+"""What names of methods and headers consist of (RFC 9110 §5.6.2): nothing else is said back."""
 _TRACE = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
 _COMPRESSED = [
     "application/json",
@@ -60,7 +67,7 @@ def cors(context: Context, origin: str) -> list[tuple[str, str]]:
     return []
 
 
-_EXPOSED = ("Access-Control-Expose-Headers", "X-Trace-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After")
+_EXPOSED = ("Access-Control-Expose-Headers", "X-Trace-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, ETag")
 
 
 def receive(app: flask.Flask, context: Context) -> None:
@@ -80,17 +87,14 @@ def receive(app: flask.Flask, context: Context) -> None:
         if rule is None or (rule.rule == CATCH_ALL and RESERVED.match(f"/{request.path.lstrip('/')}")):
             known.check(request.path, request.method)
             return _without_slashes(request)
+        if rule.arguments and request.path in known.plain and request.method != "OPTIONS":  # no parameter is called like a path of ours
+            raise errors.MethodRefused(request.method, request.path, sorted(known.plain[request.path]))
         if request.method == "OPTIONS" and request.headers.get("Access-Control-Request-Method"):
-            asked = request.headers.get("Access-Control-Request-Headers", "")
-            return (
-                "",
-                204,
-                {
-                    "Access-Control-Allow-Methods": request.headers["Access-Control-Request-Method"],
-                    "Access-Control-Allow-Headers": asked,
-                    "Access-Control-Max-Age": "600",
-                },
-            )
+            asked = {
+                "Access-Control-Allow-Methods": request.headers["Access-Control-Request-Method"],
+                "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
+            }
+            return "", 204, {name: text for name, text in asked.items() if _TOKENS.fullmatch(text)} | {"Access-Control-Max-Age": "600"}
         if request.path == "/" and request.method in ("GET", "HEAD") and not wants_page(request.headers.get("Accept", "")):
             return respond(face.call(context, None))
         return None
@@ -149,17 +153,23 @@ def _view(context: Context, operation: Declared) -> Any:
             headers = {name.lower(): value for name, value in request.headers.items()}
             batch = operation.admit(context, headers, query, request.get_data(), path, who())
             outcomes = [] if batch.dry_run else context.store.intake.accept(batch.blocks)
+            if batch.afterwards and batch.is_followed(outcomes):
+                batch.afterwards()
             return respond(operation.answer(batch, outcomes))
         assert isinstance(operation, Operation)
         params = operation.read(path, query)
+        more = {"who": who()} if operation.asks_who else {}
         if operation.body is None:
-            return respond(operation.call(context, params))
+            response = respond(operation.call(context, params, **more))
+            return _tagged(response) if operation.tagged else response
         media_type(request.headers.get("Content-Type", ""), (operation.body_media,))
         body = unpacked(request.get_data(), request.headers.get("Content-Encoding", ""), context.config.max_body_mb << 20)
-        return respond(operation.call(context, params, operation.read_body(body)))
+        return respond(operation.call(context, params, operation.read_body(body), **more))
 
     view.__name__ = operation.name
     view.permission = operation.access  # type: ignore[attr-defined]  # the guard reads it
+    # whose devices its rows name
+    view.judges_rows = isinstance(operation, Ingest) or operation.judges_rows  # type: ignore[attr-defined]
     return view
 
 
@@ -188,10 +198,23 @@ class _Known:
 
     def check(self, path: str, method: str) -> None:
         """Raises the 404 or 405 that holds without the catch-all; a path with slashes too many is taken for the one without."""
-        self._map.bind("localhost").match(_slim(path), method)
+        if path in self.plain and method not in self.plain[path]:
+            raise errors.MethodRefused(method, path, sorted(self.plain[path]))
+        self._map.bind("localhost").match(path if path in self.plain else _slim(path), method)
+
+    @cached_property
+    def plain(self) -> dict[str, set[str]]:
+        """The methods of every path that holds no parameter."""
+        found: dict[str, set[str]] = {}
+        for rule in self._map.iter_rules():
+            if not rule.arguments:
+                found.setdefault(rule.rule, set()).update(rule.methods or ())
+        return found
 
     def methods(self, path: str) -> list[str]:
         """The methods this path answers; those of the dashboard's pages when it is none of ours."""
+        if path in self.plain:
+            return sorted(self.plain[path])
         return sorted(self._map.bind("localhost").allowed_methods(path)) or ["GET", "HEAD", "OPTIONS"]
 
 
@@ -225,10 +248,31 @@ def respond(answer: Any) -> flask.Response:
     """A Flask response of an operation's answer."""
     if not isinstance(answer, Answer):
         answer = Answer(answer)
-    response = flask.Response(answer.payload, status=answer.status, content_type=answer.media)
+    if isinstance(answer.content, Path):
+        # a part of a file must not be compressed, it would be a part of something else
+        in_parts = answer.media.partition(";")[0] not in _COMPRESSED
+        response = flask.send_file(answer.content, conditional=in_parts)
+        response.headers["Content-Type"] = answer.media
+    else:
+        response = flask.Response(answer.payload, status=answer.status, content_type=answer.media)
+        if answer.status == 204:
+            del response.headers["Content-Type"]
     for name, value in answer.headers:
         response.headers[name] = value
     return response
+
+
+def _tagged(response: flask.Response) -> flask.Response:
+    """The answer with a tag of its content; 304 for whoever has it already."""
+    if response.status_code != 200:
+        return response
+    tag = hashlib.blake2b(response.get_data(), digest_size=12).hexdigest()
+    response.set_etag(tag, weak=True)  # compressed or not, it says the same
+    if not flask.request.if_none_match.contains_weak(tag):
+        return response
+    known = flask.Response(status=304, headers={"ETag": response.headers["ETag"]})
+    del known.headers["Content-Type"]
+    return known
 
 
 def who() -> Identity:
@@ -243,7 +287,8 @@ def _caller() -> str:
 
 def _refuse(context: Context, error: PlantError) -> flask.Response:
     status = errors.status_of(error, flask.request.path)
-    payload = orjson.dumps(errors.body(error, status, _trace(), context.clock()), option=orjson.OPT_NON_STR_KEYS, default=str)
+    content = errors.body(error, status, _trace(), context.clock(), flask.request.path)
+    payload = orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS, default=str)
     response = flask.Response(payload, status=status, content_type="application/json")
     for name, value in errors.headers(error, status):
         response.headers[name] = value
@@ -259,7 +304,6 @@ def _refuse_http(context: Context, error: HTTPException) -> flask.typing.Respons
     elif isinstance(error, MethodNotAllowed):
         allowed = sorted(error.valid_methods or [])
         response = _refuse(context, errors.MethodRefused(flask.request.method, flask.request.path, allowed))
-        response.headers["Allow"] = ", ".join(allowed)
     elif status == 413:
         response = _refuse(context, errors.too_large(context.config.max_body_mb << 20))
     else:
@@ -283,6 +327,7 @@ def _dress(context: Context, response: flask.Response) -> flask.Response:
     seconds = time.perf_counter() - flask.g.get("started", time.perf_counter())
     headers = response.headers
     headers["X-Trace-Id"] = _trace()
+    headers.pop("Date", None)  # werkzeug sets it with an ETag; the server writes it, once
     headers.setdefault("X-Content-Type-Options", "nosniff")
     if "limit_headers" not in flask.g and RESERVED.match(request.path):  # refused before anyone counted
         flask.g.limit_headers = context.limiter.take("api", _caller()).headers()
@@ -290,7 +335,10 @@ def _dress(context: Context, response: flask.Response) -> flask.Response:
         headers[name] = value
     if "Origin" in request.headers and RESERVED.match(request.path):
         for name, value in cors(context, request.headers["Origin"]):
-            headers[name] = value
+            if name == "Vary":
+                response.vary.add(value)  # beside Accept-Encoding
+            else:
+                headers[name] = value
     route = request.url_rule.rule.replace("<", "{").replace(">", "}") if request.url_rule else "(unknown)"
     context.gauges.observe(route, request.method, response.status_code, seconds)
     if log.isEnabledFor(logging.INFO):
@@ -299,7 +347,8 @@ def _dress(context: Context, response: flask.Response) -> flask.Response:
 
 
 def log_request(method: str, path: str, status: int, seconds: float, trace: str, caller: str) -> None:
-    """One compact JSON line."""
+    """One compact JSON line; a kiosk link in the path is a secret."""
+    path = "/kiosk/(link)" if path.startswith("/kiosk/") else path
     log.info(
         json.dumps({"method": method, "path": path, "status": status, "ms": round(seconds * 1000, 2), "trace_id": trace, "caller": caller})
     )

@@ -1,6 +1,10 @@
-"""Write docs/api.md and docs/metrics.md from the declarations and the catalogue: `python scripts/reference.py` (a test compares)."""
+"""Write docs/api.md, docs/metrics.md, docs/kpis.md and docs/clients.md from declarations, catalogue and examples; a test compares.
+
+    python scripts/reference.py
+"""
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -10,56 +14,15 @@ from api import openapi  # noqa: E402
 from api.contract import Declared, Ingest, Operation  # noqa: E402
 from api.errors import FAULTS, invalid_status  # noqa: E402
 from api.routes import discover  # noqa: E402
+from dashboard import explanations  # noqa: E402
+from dashboard.words import word  # noqa: E402
 from plant.metrics import CATALOGUE, Metric  # noqa: E402
+from scripts import examples  # noqa: E402
 
 NOTE = "<!-- Written by scripts/reference.py: change the declarations, then run it. -->"
 
-EXAMPLES = '''## Sending and asking, in three languages
-Two readings go in, and come out again. In protected mode add `Authorization: Bearer …` (a token of `POST /api/v1/auth/login/json`).
-
-```bash
-curl -s http://localhost:8000/api/v1/readings -H 'Content-Type: application/json' -d '[
-  {"device_id": "pack01", "timestamp": "2026-01-24T12:05:00Z", "values": {"soc": 67.5, "voltage": 400.5}},
-  {"device_id": "pack01", "timestamp": "2026-01-24T12:05:10Z", "values": {"soc": 67.4, "voltage": 400.3}}]'
-# {"accepted":2,"duplicates":0,"rejected":[]}
-curl -s 'http://localhost:8000/api/v1/series?device=pack01&metric=soc&from=2026-01-24T12:00:00Z&to=2026-01-24T13:00:00Z&resolution=raw'
-```
-
-```python
-import json
-import urllib.parse
-import urllib.request
-
-BASE = "http://localhost:8000"
-rows = [
-    {"device_id": "pack01", "timestamp": "2026-01-24T12:05:00Z", "values": {"soc": 67.5, "voltage": 400.5}},
-    {"device_id": "pack01", "timestamp": "2026-01-24T12:05:10Z", "values": {"soc": 67.4, "voltage": 400.3}},
-]
-send = urllib.request.Request(f"{BASE}/api/v1/readings", json.dumps(rows).encode(), {"Content-Type": "application/json"})
-print(json.load(urllib.request.urlopen(send)))
-ask = {"device": "pack01", "metric": "soc", "from": "2026-01-24T12:00:00Z", "to": "2026-01-24T13:00:00Z", "resolution": "raw"}
-print(json.load(urllib.request.urlopen(f"{BASE}/api/v1/series?{urllib.parse.urlencode(ask)}"))["series"][0]["values"])
-```
-
-```javascript
-const BASE = "http://localhost:8000";
-const rows = [
-  { device_id: "pack01", timestamp: "2026-01-24T12:05:00Z", values: { soc: 67.5, voltage: 400.5 } },
-  { device_id: "pack01", timestamp: "2026-01-24T12:05:10Z", values: { soc: 67.4, voltage: 400.3 } },
-];
-const sent = await fetch(`${BASE}/api/v1/readings`, {
-  method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(rows),
-});
-console.log(await sent.json());
-const ask = new URLSearchParams({
-  device: "pack01", metric: "soc", from: "2026-01-24T12:00:00Z", to: "2026-01-24T13:00:00Z", resolution: "raw",
-});
-console.log((await (await fetch(`${BASE}/api/v1/series?${ask}`)).json()).series[0].values);
-```'''
-
-
 def api_page() -> str:
-    """docs/api.md: one table per family, then the examples and the error codes."""
+    """docs/api.md: one table per family, then the error codes."""
     operations = discover()
     lines = [
         NOTE, "# API reference",
@@ -72,7 +35,8 @@ def api_page() -> str:
         if family:
             lines += [f"## {title}", "| call | what | parameters | body | permission | errors |", "|---|---|---|---|---|---|"]
             lines += [_call(operation) for operation in family] + [""]
-    lines += [EXAMPLES, "", "## Errors", "`detail` and `error` stand in one body; `error.code` is one of these.", "",
+    lines += ["Examples in curl, Python and JavaScript: [clients.md](clients.md).", "", "## Errors",
+              "`detail` and `error` stand in one body; `error.code` is one of these.", "",
               "| code | status | meaning | what to do |", "|---|---|---|---|"]  # fmt: skip
     lines += [f"| `{fault.code}` | {fault.status} | {fault.meaning} | {fault.advice} |" for fault in FAULTS.values()]
     return "\n".join(lines) + "\n"
@@ -133,7 +97,35 @@ def _range(bounds: tuple[float | None, float | None]) -> str:
     return f"{'' if low is None else f'{low:g}'}…{'' if high is None else f'{high:g}'}"
 
 
-PAGES = {"docs/api.md": api_page, "docs/metrics.md": metrics_page}
+def kpis_page() -> str:
+    """docs/kpis.md: every figure of the screens as its card explains it, by page."""
+    lines = [
+        NOTE, "# Figures",
+        "What every figure on the screens is made of. On the screen the button beside a figure, in the head of its panel, or the head of "
+        "its column or row opens the same with the numbers that went into it, their ages, the coverage, and the version of the rules it "
+        "was judged by. A plain reading has a card, too: its metric ([metrics.md](metrics.md)) and what is possible and normal. "
+        "Subscript i runs over devices or elements, h over hours; Σ adds up what is told; the mean of two readings next to each other "
+        "has a bar; ¤ is the currency of the rules.", "",
+    ]  # fmt: skip
+    for page, group in explanations.GROUPS.items():
+        lines += [f"## {word(page)}", ""]
+        for key, about in group.items():
+            lines += [f"### {word(key)}", ""]
+            lines += [f"    {part}" for part in about.formula.split(";  ")]
+            lines += ["", word(explanations.how(key)), "", "| symbol | what | unit | from |", "|---|---|---|---|"]
+            lines += [_quantity(one) for one in about.inputs]
+            lines += ["", *(f"- {word(limit)}" for limit in about.limits), *([f"- After {about.source}."] if about.source else []), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _quantity(one: explanations.Quantity) -> str:
+    what = f"{CATALOGUE[one.of].en} (`{one.of}`)" if one.of in CATALOGUE else word(one.of)
+    return f"| {one.symbol} | {what} | {one.unit or '·'} | {word(one.teller)} |"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/api.md": api_page, "docs/metrics.md": metrics_page, "docs/kpis.md": kpis_page, "docs/clients.md": lambda: examples.page(NOTE),
+}  # fmt: skip
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

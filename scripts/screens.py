@@ -16,11 +16,20 @@ TARGET = Path(os.environ.get("TARGET", Path(__file__).parents[1] / "docs" / "scr
 PAGES = {
     "overview": "/",
     "bess": "/bess?unit=3&rack=7",
+    "pcs": "/pcs?unit=3",
     "inverter": "/inverter",
+    "schedule": "/schedule",
+    "analysis": "/analysis?window=7d",
+    "alarms": "/alarms",
     "explore": "/explore",
     "vehicles": "/vehicles",
     "devices": "/devices",
+    "system": "/system",
+    "settings": "/settings",
 }
+STANDS = """() => !document.querySelector('#content .vd-skeleton') &&
+  [...document.querySelectorAll('#content .vd-graph')].every((graph) => graph.querySelector('.main-svg'))"""
+"""Every panel is filled and every chart drawn, also those below the screen."""
 SIZES = {"desk": (1920, 1080), "phone": (390, 844)}
 
 
@@ -40,8 +49,9 @@ def main() -> None:
                     path = PAGES[name]
                     page.goto(f"{ADDRESS}{path}{'&' if '?' in path else '?'}theme={theme}")
                     page.wait_for_selector("#content .vd-filled, #content .vd-welcome", timeout=30_000)
-                    page.wait_for_timeout(3_000)
-                    page.screenshot(path=TARGET / f"{name}-{size}-{theme}.png", full_page=size == "phone")
+                    page.wait_for_function(STANDS, timeout=60_000)
+                    page.wait_for_timeout(1_000)  # the last charts are painted
+                    page.screenshot(path=TARGET / f"{name}-{size}-{theme}.png")
                     print(f"{name}-{size}-{theme}.png")
                 page.close()
         browser.close()

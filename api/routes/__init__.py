@@ -7,9 +7,10 @@ from api.contract import Declared, check_unique
 
 
 def discover() -> tuple[Declared, ...]:
-    """All declared operations, in the order of file names and then as written. Raises ValueError when two claim one path."""
+    """All declared operations, in the order of file names (those of folders too) and then as written. Raises ValueError when two claim
+    one path."""
     found: list[Declared] = []
-    for module in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name):
-        found += getattr(importlib.import_module(f"{__name__}.{module.name}"), "OPERATIONS", ())
+    for module in sorted(pkgutil.walk_packages(__path__, f"{__name__}."), key=lambda m: m.name):
+        found += getattr(importlib.import_module(module.name), "OPERATIONS", ())
     check_unique(found)
     return tuple(found)

@@ -1,6 +1,7 @@
 """S1's five calls around a login. Machines keep the tokens of the answer; browsers ask for a `session` and get cookies besides."""
 
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,7 +13,6 @@ from api.auth import CSRF_HEADER, REFRESH_COOKIE, bearer_of, current, drop_sessi
 from api.contract import PUBLIC, Context, Operation
 from api.errors import FieldError, invalid
 from plant.errors import Invalid, Unauthorized
-from plant.timeline import iso
 from services.access import ROLES
 
 FORM = "application/x-www-form-urlencoded"
@@ -131,15 +131,15 @@ def me(context: Context, _params: None) -> UserBody:
         "username": user.username,
         "email": user.email,
         "active": user.active,
-        "confirmed_at": None if user.confirmed_at is None else _as_s1(user.confirmed_at),
+        "confirmed_at": None if user.confirmed_at is None else _as_s1(user.confirmed_at, context.store.zone),
         "roles": [{"id": role.number, "name": role.name, "description": role.description} for role in roles],
         "status": "success",
     }
 
 
-def _as_s1(at: int) -> str:
-    """S1 writes instants to the second and without a zone (UTC)."""
-    return iso(at - at % 1000).removesuffix("Z")
+def _as_s1(at: int, zone: tzinfo) -> str:
+    """S1 writes instants to the second, without a zone, in the site's time."""
+    return datetime.fromtimestamp(at // 1000, zone).replace(tzinfo=None).isoformat()
 
 
 def logout(context: Context, _params: None, body: Refresh) -> GoodbyeBody:
@@ -194,19 +194,67 @@ _USER = {
 
 OPERATIONS = (
     FormOperation(
-        method="POST", path="/api/v1/auth/login", tag="auth", summary="Log in with a form", call=login, access=PUBLIC,
-        body=Login, body_example=_LOGIN, reply=TokenBody, example=_TOKENS, errors=_LOGIN_ERRORS),
+        method="POST",
+        path="/api/v1/auth/login",
+        tag="auth",
+        summary="Log in with a form",
+        call=login,
+        access=PUBLIC,
+        body=Login,
+        body_example=_LOGIN,
+        reply=TokenBody,
+        example=_TOKENS,
+        errors=_LOGIN_ERRORS,
+    ),
     JsonOperation(
-        method="POST", path="/api/v1/auth/login/json", tag="auth", summary="Log in with JSON", call=login, access=PUBLIC,
-        body=Login, body_example=_LOGIN, reply=TokenBody, example=_TOKENS, errors=_LOGIN_ERRORS),
+        method="POST",
+        path="/api/v1/auth/login/json",
+        tag="auth",
+        summary="Log in with JSON",
+        call=login,
+        access=PUBLIC,
+        body=Login,
+        body_example=_LOGIN,
+        reply=TokenBody,
+        example=_TOKENS,
+        errors=_LOGIN_ERRORS,
+    ),
     JsonOperation(
-        method="POST", path="/api/v1/auth/refresh", tag="auth", summary="New tokens for a refresh token", call=refresh, access=PUBLIC,
-        body=Refresh, optional=True, body_example={"refresh_token": _JWT}, reply=TokenBody, example=_TOKENS, errors=(401, 403, 415, 422)),
+        method="POST",
+        path="/api/v1/auth/refresh",
+        tag="auth",
+        summary="New tokens for a refresh token",
+        call=refresh,
+        access=PUBLIC,
+        body=Refresh,
+        optional=True,
+        body_example={"refresh_token": _JWT},
+        reply=TokenBody,
+        example=_TOKENS,
+        errors=(401, 403, 415, 422),
+    ),
     Operation(
-        method="GET", path="/api/v1/auth/me", tag="auth", summary="The account of the caller", call=me, access="self",
-        reply=UserBody, example=_USER, errors=(401, 403)),
+        method="GET",
+        path="/api/v1/auth/me",
+        tag="auth",
+        summary="The account of the caller",
+        call=me,
+        access="self",
+        reply=UserBody,
+        example=_USER,
+        errors=(401, 403),
+    ),
     JsonOperation(
-        method="POST", path="/api/v1/auth/logout", tag="auth", summary="Revoke the tokens of this session", call=logout, access="self",
-        body=Refresh, optional=True, reply=GoodbyeBody, example={"message": "Successfully logged out", "status": "success"},
-        errors=(401, 403, 415, 422)),
+        method="POST",
+        path="/api/v1/auth/logout",
+        tag="auth",
+        summary="Revoke the tokens of this session",
+        call=logout,
+        access="self",
+        body=Refresh,
+        optional=True,
+        reply=GoodbyeBody,
+        example={"message": "Successfully logged out", "status": "success"},
+        errors=(401, 403, 415, 422),
+    ),
 )

@@ -109,7 +109,15 @@ def asset(context: Context, params: Asset) -> Answer:
 
 OPERATIONS = (
     Operation(
-        method="GET", path="/openapi.json", tag="documents", summary="This description", call=described, reply=dict, access=PUBLIC, quota=""
+        method="GET",
+        path="/openapi.json",
+        tag="documents",
+        summary="This description",
+        call=described,
+        reply=dict,
+        access=PUBLIC,
+        quota="",
+        tagged=True,
     ),
     Operation(
         method="GET", path="/docs", tag="documents", summary="Swagger UI", call=swagger, reply=str, media=(HTML,), access=PUBLIC, quota=""

@@ -1,8 +1,9 @@
 """The native ingest: readings of any device, as rows or columns. Good rows are kept, bad ones are reported by index."""
 
 import codecs
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Annotated, Any
 
 import msgspec
@@ -89,6 +90,39 @@ class _Sorter:
         places.append(index)
         return None
 
+    def add_all(self, rows: Sequence[Row]) -> None:
+        """Take rows in shape, as `add` would; what those of one device and its metrics have in common is looked up once."""
+        here: dict[tuple[str, str | None, tuple[str, ...]], tuple[Callable[[Any], None], Callable[[int], None]]] = {}
+        received = self.received
+        for index, row in enumerate(rows):
+            asked = (row.device_id, row.kind, tuple(row.values))
+            place = here.get(asked)
+            try:
+                at = parse(row.timestamp) if place else None
+            except ValueError:
+                at = None
+            if place is None or at is None:
+                self.add(index, row)
+                if (kind := self.resolved.get(asked)) is not None and (found := self.blocks.get((kind, asked[2]))) is not None:
+                    here[asked] = (found[0].append, found[1].append)
+            else:
+                place[0]((row.device_id, at, received, 0, *row.values.values()))
+                place[1](index)
+
+    def add_table(self, table: Table) -> bool:
+        """Take all of a table; False where something about it needs a look at each row."""
+        metrics = tuple(table.values)
+        if ADDRESSABLE.match(table.device_id) is None:
+            return False
+        try:
+            instants = [parse(stamp) for stamp in table.timestamps]
+        except ValueError:
+            return False
+        kind = kind_of(self.kinds.of(table.device_id), metrics) if table.kind is None else table.kind
+        head = (repeat(table.device_id), instants, repeat(self.received), repeat(0))
+        self.blocks[kind, metrics] = (list(zip(*head, *table.values.values(), strict=False)), list(range(len(instants))))
+        return True
+
     def refuse(self, index: int, name: str, reason: str) -> None:
         """Note a row that stays outside."""
         self.rejected.append({"index": index, "field": clean(name), "reason": clean(reason)})
@@ -167,8 +201,7 @@ def _table(body: bytes) -> Table | None:
 
 def _take(sorter: _Sorter, rows: Sequence[Row]) -> int:
     _limit(len(rows))
-    for index, row in enumerate(rows):
-        sorter.add(index, row)
+    sorter.add_all(rows)
     return len(rows)
 
 
@@ -246,6 +279,8 @@ def _columnar(sorter: _Sorter, body: bytes) -> int:
                     )
                 ]
             )
+    if sorter.add_table(table):
+        return len(table.timestamps)
     names = tuple(table.values)
     for index, (stamp, *values) in enumerate(zip(table.timestamps, *table.values.values(), strict=True)):
         sorter.add(index, Row(table.device_id, stamp, dict(zip(names, values, strict=True)), table.kind, table.site_id))
@@ -281,13 +316,14 @@ def _odd_table(raw: Any) -> FieldError | None:
 
 
 def answer(batch: Batch, outcomes: Sequence[Outcome]) -> Answer:
-    """How many were kept, how many said nothing new, which stayed outside and why."""
+    """How many were kept, how many said nothing new, which stayed outside and why; 202 when those that were good wait in the spool."""
     good = sum(len(block) for block in batch.blocks)
     duplicates = sum(outcome.duplicates for outcome in outcomes)
-    content: dict[str, Any] = {"accepted": good - duplicates, "duplicates": duplicates, "rejected": batch.rejected}
+    spooled = sum(outcome.spooled for outcome in outcomes)
+    content: dict[str, Any] = {"accepted": good - duplicates - spooled, "duplicates": duplicates, "rejected": batch.rejected}
     if batch.dry_run:
         content["dry_run"] = True
-    return Answer(content)
+    return Answer({"spooled": spooled, **content}, 202) if spooled else Answer(content)
 
 
 class RejectedBody(TypedDict):
@@ -304,6 +340,10 @@ class _AcceptedBody(TypedDict):
 
 class AcceptedBody(_AcceptedBody, total=False):
     dry_run: bool
+
+
+class SpooledBody(_AcceptedBody):
+    spooled: int
 
 
 _STAMP = {"anyOf": [INSTANT_SCHEMA, {"type": "number", "minimum": -62_135_596_800, "maximum": 253_402_300_799_999}]}
@@ -357,9 +397,12 @@ OPERATIONS = (
         reply=AcceptedBody,
         errors=(400, 413, 415, 422),
         example={"accepted": 2, "duplicates": 0, "rejected": []},
+        spooled=SpooledBody,
+        spooled_example={"spooled": 2, "accepted": 0, "duplicates": 0, "rejected": []},
         body_schema={JSON: {"anyOf": [{"type": "array", "minItems": 1, "items": ROW_SCHEMA}, TABLE_SCHEMA]}, NDJSON: {"type": "string"}},
         body_examples={JSON: ROWS_EXAMPLE},
         description="A JSON array of readings, one object with columns (`timestamps`, `values` of equal length), or NDJSON; gzip allowed. "
-        "422 when nothing could be kept; then `error.details.field_errors` names index and field.",
+        "422 when nothing could be kept; then `error.details.field_errors` names index and field. While the store does not answer, good "
+        "rows are kept on disk in the spool and reach the store later by themselves: 202 with `spooled`.",
     ),
 )

@@ -1,22 +1,17 @@
-"""Devices' newest values, alarms, the catalogue: the small native reads."""
+"""Devices' newest values and the catalogue: the small native reads."""
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from api.contract import Context, Instant, Operation
-from api.contract import window as window_of
+from api.contract import Context, Operation
 from datastore.ports import Latest
 from plant.errors import DeviceNotFound, NotFound
 from plant.metrics import CATALOGUE, Metric
-from plant.model import Alarm, Quality, Window
-from plant.timeline import EARLIEST, LATEST, iso
-
-STATES = ("active", "acknowledged", "cleared")
-State = Literal["active", "acknowledged", "shelved", "cleared"]
-Severity = Literal["info", "warning", "alarm", "protection"]
+from plant.model import Quality
+from plant.timeline import iso
 
 
 class DeviceParams(BaseModel):
@@ -24,17 +19,6 @@ class DeviceParams(BaseModel):
 
     device_id: str = Field(examples=["bess01"])
     kind: str | None = Field(None, examples=["bess"])
-
-
-class AlarmParams(BaseModel):
-    """Which alarms; without `state` those that are not cleared."""
-
-    state: State | None = None
-    severity: Severity | None = None
-    device: str | None = None
-    from_: Instant | None = Field(None, alias="from")
-    to: Instant | None = None
-    limit: int = Field(1000, ge=1, le=10_000)
 
 
 class MetricBody(TypedDict):
@@ -62,28 +46,6 @@ class NewestBody(TypedDict):
     age_s: float
     quality: list[str]
     values: dict[str, Any]
-
-
-class AlarmBody(TypedDict):
-    id: int | None
-    device_id: str
-    kind: str
-    code: str
-    severity: str
-    state: str
-    message: str
-    metric: str
-    value: float | None
-    limit: float | None
-    raised: str
-    cleared: str | None
-    acknowledged: str | None
-    acknowledged_by: str
-    simulated: bool
-
-
-class AlarmsBody(TypedDict):
-    alarms: list[AlarmBody]
 
 
 def catalogue(context: Context, params: None) -> CatalogueBody:
@@ -138,37 +100,6 @@ def _plain(value: Any) -> Any:
     return [None if element is None or math.isnan(element) else float(element) for element in value]
 
 
-def alarms(context: Context, params: AlarmParams) -> AlarmsBody:
-    """Alarms, newest first."""
-    states = STATES[:2] if params.state is None else (params.state,)
-    span: Window | None = None
-    if params.from_ is not None or params.to is not None:
-        span = window_of(EARLIEST if params.from_ is None else params.from_, LATEST if params.to is None else params.to, ("from", "to"))
-    found = context.store.records.alarms(states, span, limit=10_000)
-    kept = [a for a in found if params.severity in (None, a.severity) and params.device in (None, a.device_id)]
-    return {"alarms": [_alarm(alarm) for alarm in kept[: params.limit]]}
-
-
-def _alarm(alarm: Alarm) -> AlarmBody:
-    return {
-        "id": alarm.id,
-        "device_id": alarm.device_id,
-        "kind": alarm.kind,
-        "code": alarm.code,
-        "severity": alarm.severity,
-        "state": alarm.state,
-        "message": alarm.message,
-        "metric": alarm.metric,
-        "value": alarm.value,
-        "limit": alarm.limit,
-        "raised": iso(alarm.raised),
-        "cleared": None if alarm.cleared is None else iso(alarm.cleared),
-        "acknowledged": None if alarm.acknowledged is None else iso(alarm.acknowledged),
-        "acknowledged_by": alarm.acknowledged_by,
-        "simulated": alarm.simulated,
-    }
-
-
 OPERATIONS = (
     Operation(
         method="GET",
@@ -176,11 +107,13 @@ OPERATIONS = (
         tag="records",
         summary="Every quantity, with unit and range",
         call=catalogue,
+        tagged=True,
         reply=CatalogueBody,
     ),
     Operation(
         method="GET",
         path="/api/v1/devices/{device_id}/latest",
+        hot=True,
         tag="records",
         summary="Newest values of a device",
         call=newest,
@@ -195,15 +128,5 @@ OPERATIONS = (
             "quality": ["good"],
             "values": {"soc": 67.5, "power": -120.4},
         },
-    ),
-    Operation(
-        method="GET",
-        path="/api/v1/alarms",
-        tag="records",
-        summary="Alarms, newest first",
-        call=alarms,
-        params=AlarmParams,
-        reply=AlarmsBody,
-        errors=(422,),
     ),
 )

@@ -1,7 +1,7 @@
 """History of any devices and metrics in buckets, as JSON or as a file."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -10,19 +10,21 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from api.contract import Answer, Context, Instant, Operation, window
-from api.errors import FieldError, NotAcceptable, invalid
+from api.errors import FieldError, invalid
 from datastore.ports import RESOLUTIONS, Series
 from plant.errors import DeviceNotFound, MetricNotFound
 from plant.metrics import metric
-from plant.model import Window
+from plant.model import DAY, Window
 from plant.timeline import iso
+from services.tables import MEDIA, Column, columns_of, schema, shown, table, writing
 
 Aggregation = Literal["mean", "min", "max", "last", "sum"]
 Format = Literal["json", "csv", "parquet", "arrow", "xlsx"]
 MAX_SERIES = 400
+MAX_AS_OF = 400 * DAY
+"""Series time [ms] that one question may ask as of a moment: it is answered from readings."""
 MAX_VALUES = 2_000_000
 """Values one answer may hold: about 50 MB of JSON; longer questions are asked in parts."""
-SHEET_ROWS = 1_048_575
 Names = Annotated[str, Field(min_length=1, max_length=8000)]
 
 
@@ -38,6 +40,9 @@ class SeriesParams(BaseModel):
     resolution: Literal["raw", "1m", "15m", "1h", "1d"] | None = None
     agg: Aggregation | None = Field(None, description="what a bucket shows; each metric's own aggregation when not given")
     tz: str | None = Field(None, description="IANA zone of calendar days and of times in files; the site's when not given")
+    as_of: Instant | None = Field(
+        None, description="answer with what had been received by then; made from readings, so at most 400 days of series"
+    )
     format: Format = "json"
 
 
@@ -59,20 +64,22 @@ _Answer = TypedDict("_Answer", {"from": str, "to": str, "zone": str, "resolution
 def series(context: Context, params: SeriesParams) -> Answer:
     """What was kept, thinned as asked; gaps stay gaps. Raises DeviceNotFound, MetricNotFound, Invalid."""
     span = window(params.from_, params.to, ("from", "to"))
-    zone = _zone(params.tz or context.config.site_tz)
+    zone = zone_of(params.tz or context.config.site_tz)
     if params.points is not None and params.resolution is not None:
         raise invalid([FieldError(("query", "resolution"), "value_error", "give points or resolution, not both", params.resolution)])
-    keys, names = _keys(context, _names(params.device), _names(params.metric))
+    keys, names = keys_of(context, _names(params.device), _names(params.metric))
     wanted = sum(len(metrics) for metrics in keys.values())
     if wanted > MAX_SERIES:
         raise invalid([FieldError(("query", "device"), "too_many", f"at most {MAX_SERIES} series in one answer, not {wanted}", wanted)])
+    if params.as_of is not None and span.length * wanted > MAX_AS_OF:
+        raise invalid([FieldError(("query", "as_of"), "too_many", "as_of is answered from readings: ask for at most 400 days of series")])
     width = None if params.resolution is None else 0 if params.resolution == "raw" else RESOLUTIONS[params.resolution]
     if width and span.length // width * wanted > MAX_VALUES:
         raise invalid(
             [FieldError(("query", "to"), "too_many", f"more than {MAX_VALUES} values; ask for a shorter window or a coarser resolution")]
         )
     points = (params.points or 1000) if width is None else None
-    found = context.store.telemetry.series(list(keys), names, span, points=points, resolution=width, zone=zone.key)
+    found = context.store.telemetry.series(list(keys), names, span, points=points, resolution=width, zone=zone.key, as_of=params.as_of)
     kept = [found[device, kind, name] for (device, kind), metrics in keys.items() for name in metrics if (device, kind, name) in found]
     if sum(len(one.at) for one in kept) > MAX_VALUES:
         raise invalid(
@@ -80,23 +87,24 @@ def series(context: Context, params: SeriesParams) -> Answer:
         )
     if params.format == "json":
         return Answer(_json(kept, span, zone, params.agg))
-    make, media = _FILES[params.format]
     stem = f"series_{iso(span.start)[:10]}_{iso(span.end)[:10]}.{params.format}"
-    return Answer(make(kept, zone, params.agg), media=media, headers=(("Content-Disposition", f'attachment; filename="{stem}"'),))
+    made = _file(params.format, found, columns_of(keys), zone, params.agg)
+    return Answer(made, media=_FILES[params.format], headers=(("Content-Disposition", f'attachment; filename="{stem}"'),))
 
 
 def _names(text: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of the query parameter `tz`. Raises Invalid."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise invalid([FieldError(("query", "tz"), "value_error", "not an IANA time zone such as Asia/Taipei", name)]) from None
 
 
-def _keys(context: Context, devices: Sequence[str], names: Sequence[str]) -> tuple[dict[tuple[str, str], list[str]], list[str]]:
+def keys_of(context: Context, devices: Sequence[str], names: Sequence[str]) -> tuple[dict[tuple[str, str], list[str]], list[str]]:
     """(device, kind) → metrics it can have, for every device asked for; a device must have at least one, a metric at least one device."""
     if not devices or not names:
         raise invalid([FieldError(("query", "metric" if devices else "device"), "missing", "names at least one")])
@@ -122,15 +130,8 @@ def _keys(context: Context, devices: Sequence[str], names: Sequence[str]) -> tup
     return keys, list(names)
 
 
-def _shown(one: Series, agg: Aggregation | None) -> tuple[str, Any]:
-    """What a bucket shows, and its values."""
-    own = metric(one.metric).aggregation
-    name = agg or {"counter": "last"}.get(own, own)
-    return name, getattr(one, name)
-
-
-def _list(values: Any) -> list[float | None]:
-    """Plain numbers of 12 significant digits at most, None for silent."""
+def plain_list(values: Any) -> list[float | None]:
+    """Numbers as JSON says them: None for silent."""
     silent = np.isnan(values)
     if not silent.any():
         return list(values.tolist())
@@ -142,7 +143,7 @@ def _list(values: Any) -> list[float | None]:
 def _json(found: Sequence[Series], span: Window, zone: ZoneInfo, agg: Aggregation | None) -> _Answer:
     bodies: list[SeriesBody] = []
     for one in found:
-        name, values = _shown(one, agg)
+        name, values = shown(one, agg)
         body: SeriesBody = {
             "device_id": one.device_id,
             "metric": one.metric,
@@ -150,86 +151,23 @@ def _json(found: Sequence[Series], span: Window, zone: ZoneInfo, agg: Aggregatio
             "aggregation": name if one.resolution else "raw",
             "coverage": round(one.coverage, 6),
             "timestamps": one.at.tolist(),
-            "values": _list(values),
+            "values": plain_list(values),
         }
         if one.resolution:
-            body["min"], body["max"] = _list(one.min), _list(one.max)
+            body["min"], body["max"] = plain_list(one.min), plain_list(one.max)
         bodies.append(body)
     width = max((one.resolution for one in found), default=0)
     return {"from": iso(span.start), "to": iso(span.end), "zone": zone.key, "resolution_s": width / 1000, "series": bodies}
 
 
-def _table(found: Sequence[Series], zone: ZoneInfo, agg: Aggregation | None) -> Any:
-    """One row per instant, one column per device and metric, as an Arrow table; times are those of `zone`."""
-    import pyarrow as pa
-
-    at = np.unique(np.concatenate([one.at for one in found])) if found else np.array([], dtype=np.int64)
-    columns: dict[str, Any] = {"timestamp": pa.array(at, type=pa.timestamp("ms", tz=zone.key))}
-    for one in found:
-        filled = np.full(len(at), np.nan)
-        filled[np.searchsorted(at, one.at)] = _shown(one, agg)[1]
-        unit = metric(one.metric).unit
-        columns[f"{one.device_id}.{one.metric}{f' ({unit})' if unit else ''}"] = pa.array(filled, mask=np.isnan(filled))
-    return pa.table(columns)
-
-
-def _csv(found: Sequence[Series], zone: ZoneInfo, agg: Aggregation | None) -> bytes:
-    from pyarrow import csv
-
+def _file(form: str, found: Mapping[tuple[str, str, str], Series], columns: Sequence[Column], zone: ZoneInfo, agg: str | None) -> bytes:
     sink = io.BytesIO()
-    csv.write_csv(_table(found, zone, agg), sink)
+    with writing(form, sink, schema(columns, zone), zone) as writer:
+        writer.write(table(found, columns, zone, agg))
     return sink.getvalue()
 
 
-def _parquet(found: Sequence[Series], zone: ZoneInfo, agg: Aggregation | None) -> bytes:
-    from pyarrow import parquet
-
-    sink = io.BytesIO()
-    parquet.write_table(_table(found, zone, agg), sink, compression="zstd")
-    return sink.getvalue()
-
-
-def _arrow(found: Sequence[Series], zone: ZoneInfo, agg: Aggregation | None) -> bytes:
-    import pyarrow as pa
-
-    table = _table(found, zone, agg)
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
-
-
-def _xlsx(found: Sequence[Series], zone: ZoneInfo, agg: Aggregation | None) -> bytes:
-    import xlsxwriter  # type: ignore[import-untyped]
-
-    table = _table(found, zone, agg)
-    if table.num_rows > SHEET_ROWS:
-        raise NotAcceptable(f"A sheet holds {SHEET_ROWS} rows; ask for a coarser resolution or another format")
-    sink = io.BytesIO()
-    with xlsxwriter.Workbook(
-        sink, {"constant_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss", "remove_timezone": True}
-    ) as book:
-        sheet = book.add_worksheet("series")
-        sheet.freeze_panes(1, 1)
-        sheet.set_column(0, 0, 20)
-        sheet.write_row(0, 0, [f"timestamp ({zone.key})", *table.column_names[1:]])
-        columns = [column.to_pylist() for column in table.columns]
-        for index, row in enumerate(zip(*columns, strict=True), 1):
-            sheet.write_datetime(index, 0, row[0])
-            for place, value in enumerate(row[1:], 1):
-                if value is not None:
-                    sheet.write_number(index, place, value)
-    return sink.getvalue()
-
-
-Maker = Callable[[Sequence[Series], ZoneInfo, Aggregation | None], bytes]
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_FILES: Mapping[str, tuple[Maker, str]] = {
-    "csv": (_csv, "text/csv; charset=utf-8"),
-    "parquet": (_parquet, "application/vnd.apache.parquet"),
-    "arrow": (_arrow, "application/vnd.apache.arrow.stream"),
-    "xlsx": (_xlsx, _XLSX),
-}
+_FILES = {form: MEDIA[form] for form in ("csv", "parquet", "arrow", "xlsx")}
 
 OPERATIONS = (
     Operation(
@@ -239,8 +177,9 @@ OPERATIONS = (
         summary="History in buckets, as JSON or as a file",
         call=series,
         params=SeriesParams,
+        tagged=True,
         reply=_Answer,
-        media=("application/json", *(media for _, media in _FILES.values())),
+        media=("application/json", *_FILES.values()),
         errors=(404, 406, 422),
         description="`min` and `max` are there when values are thinned into buckets; gaps are null; `resolution_s` 0 means raw readings.",
         example={

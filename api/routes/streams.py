@@ -1,11 +1,12 @@
-"""The event streams as they are documented; the event loop answers them (`api.live`)."""
+"""The event streams as they are documented; the event loop answers them (`api.device_streams`)."""
 
 from typing import Any
 
 from pydantic import Field
 
 from api.contract import Operation
-from api.live import BMS_FIELDS, PCS_FIELDS, StreamParams
+from api.device_streams import StreamParams
+from services.unit_readings import FIELDS
 
 
 class DeviceStreamParams(StreamParams):
@@ -19,11 +20,12 @@ def _never(context: Any, params: Any) -> Any:
 
 
 def _stream(family: str, fields: tuple[str, ...]) -> Operation:
+    what = "BMS and PCS" if family == "bess" else family.upper()
     return Operation(
         method="GET",
         path=f"/{family}/{{device_id}}/stream",
         tag="streams",
-        summary=f"Live {family.upper()} readings as server-sent events",
+        summary=f"Live {what} readings as server-sent events",
         call=_never,
         params=DeviceStreamParams,
         reply=str,
@@ -31,9 +33,9 @@ def _stream(family: str, fields: tuple[str, ...]) -> Operation:
         errors=(404, 422),
         native=True,
         description="One event each `interval` while there are new readings: `id` is the instant [epoch ms], `data` a JSON object with "
-        f"timestamp, {', '.join(fields)}. `Last-Event-ID` resumes behind that instant. "
-        "A device that only has an archive is replayed, over and over.",
+        f"timestamp, {', '.join(fields)}; a value older than ALIGN_TOLERANCE_S is null. `Last-Event-ID` resumes behind that instant: what "
+        "was missed comes at once. A device that only has an archive is replayed on the time base of the batches, over and over.",
     )
 
 
-OPERATIONS = (_stream("bms", BMS_FIELDS), _stream("pcs", PCS_FIELDS))
+OPERATIONS = tuple(_stream(family, fields) for family, fields in FIELDS.items())

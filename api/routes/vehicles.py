@@ -213,7 +213,10 @@ def _value(sample: Mapping[str, Any], name: str, here: tuple[str | int, ...]) ->
 
 
 def answer(batch: Batch, outcomes: Sequence[Outcome]) -> Answer:
-    """`inserted` counts new samples only; `duplicates` appears when some were known already."""
+    """`inserted` counts new samples only; `duplicates` appears when some were known, `spooled` (202) when they wait in the spool."""
+    spooled = sum(outcome.spooled for outcome in outcomes)
+    if spooled:
+        return Answer({"spooled": spooled, "inserted": 0}, 202)
     inserted = sum(outcome.inserted for outcome in outcomes)
     content = {"inserted": inserted}
     if inserted < batch.rows:
@@ -415,8 +418,7 @@ def _window(from_ts: int, to_ts: int) -> Window:
 
 
 def _span(context: Context, params: VinSpan, newest: Latest) -> Window:
-    extent = context.store.telemetry.extent(params.vin, KIND)
-    first, last = (extent.first, extent.last) if extent else (newest.at, newest.at)
+    first, last = context.store.telemetry.bounds(params.vin, KIND) or (newest.at, newest.at)
     start = first if params.from_ts is None else params.from_ts
     end = max(last, start + 1) if params.to_ts is None else params.to_ts
     return _window(start if params.from_ts is not None else min(start, end - 1), end)
@@ -507,6 +509,11 @@ class InsertedBody(TypedDict, total=False):
     duplicates: int
 
 
+class SpooledSamplesBody(TypedDict):
+    spooled: int
+    inserted: int
+
+
 def _ingest(path: str) -> Ingest:
     return Ingest(
         method="POST",
@@ -517,10 +524,13 @@ def _ingest(path: str) -> Ingest:
         answer=answer,
         reply=InsertedBody,
         example={"inserted": 2},
+        spooled=SpooledSamplesBody,
+        spooled_example={"spooled": 2, "inserted": 0},
         errors=(400, 404, 413, 415, 422),
         body_schema={"application/json": BATCH_SCHEMA},
         body_examples={"application/json": BATCH_EXAMPLE},
-        description="The order of samples does not matter; one that is known already changes nothing and counts in `duplicates`.",
+        description="The order of samples does not matter; one that is known already changes nothing and counts in `duplicates`. "
+        "While the store does not answer, the batch is kept on disk in the spool and gets there later by itself: 202 with `spooled`.",
     )
 
 
@@ -540,6 +550,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/api/vehicles/{vin}/latest",
+        hot=True,
         tag="vehicles",
         summary="Newest state of a vehicle",
         call=latest,
@@ -551,6 +562,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/api/telemetry/latest",
+        hot=True,
         tag="vehicles",
         summary="Newest state of a vehicle, VIN as parameter",
         call=latest,

@@ -95,12 +95,12 @@ def free_port() -> int:
 
 
 def start_server(folder: Path, **settings: str) -> Server:
-    """`python app.py serve` on a free port, ready."""
-    port = free_port()
+    """`python app.py serve` on a free port, or on PORT, ready."""
+    port = int(settings.get("PORT", 0)) or free_port()
     env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG")} | {
         "PORT": str(port), "DATA_DIR": str(folder), "DATABASE_URL": "memory://",
         "RATE_LIMIT": "0", "RATE_LIMIT_INGEST": "0", "MAX_BODY_MB": "1",
-        "LOG_LEVEL": "warning", "ADMIN_PASSWORD": "correct horse battery",
+        "LOG_LEVEL": "warning", "ADMIN_PASSWORD": "correct horse battery", "STUDIES": "0",
     } | settings  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "app.py"), "serve"], env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -133,9 +133,9 @@ def stop_server(server: Server) -> tuple[int, bytes]:
     return server.process.returncode, err
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One real server for all tests that do not change its settings."""
+    """One real server for the tests of a file that do not change its settings: what one file leaves behind is no concern of another."""
     running = start_server(tmp_path_factory.mktemp("server"))
     yield running
     stop_server(running)

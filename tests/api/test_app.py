@@ -65,14 +65,14 @@ def test_a_wrong_setting_is_one_clear_line(tmp_path, env, words):
 def test_flags_beat_the_environment_which_beats_the_file(tmp_path):
     (tmp_path / ".env").write_text("SITE_NAME=from file\nSITE_ID=file\nRATE_LIMIT=5\n")
     shown = run("config", "--site-id", "flag", folder=tmp_path, SITE_NAME="from environment", SITE_ID="environment").stdout
-    assert "site_id = flag" in shown
-    assert "site_name = from environment" in shown
-    assert "rate_limit = 5" in shown
+    assert "SITE_ID=flag" in shown
+    assert "SITE_NAME=from environment" in shown
+    assert "RATE_LIMIT=5" in shown
 
 
 def test_config_hides_secrets(tmp_path):
     shown = run("config", folder=tmp_path, ADMIN_PASSWORD="very secret indeed", SECRET_KEY="s" * 40).stdout
-    assert "admin_password = (hidden)" in shown
+    assert "ADMIN_PASSWORD=(hidden)" in shown
     assert "very secret" not in shown and "ssss" not in shown
 
 

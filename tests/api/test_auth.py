@@ -42,6 +42,7 @@ def build(config):
             return view()
 
         declared.permission = permission
+        declared.judges_rows = permission == "ingest"
         app.add_url_rule(f"/api/v1/{name}", name, declared, methods=["GET", "POST"])
     for path in ("/bess", "/assets/shell.js", "/login", "/undeclared"):
         app.add_url_rule(path, path, view, methods=["GET", "POST"])
@@ -378,7 +379,7 @@ def test_native_routes_ask_the_guard_without_a_flask_context(protected, client):
 def test_a_write_that_nobody_declared_is_an_admins():
     assert auth.permission_for("/somewhere", "POST", None) == "settings"
     assert auth.permission_for("/somewhere", "GET", None) == "read"
-    assert auth.permission_for("/_dash-update-component", "POST", None) == "read"
+    assert auth.permission_for("/_dash-update-component", "POST", None) == "panels"
     assert auth.permission_for("/healthy-looking", "POST", None) == "settings"
 
 

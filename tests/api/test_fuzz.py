@@ -1,124 +1,194 @@
-"""Seeded fuzz: mutated bodies, queries, headers against both doors. Never a 5xx, a hang or growth; an error is always our body."""
+"""Seeded fuzz of all doors: HTTP of every family, WebSocket, TCP, MQTT. Never a 5xx, a hang or growth; an error is always our body.
 
+A real server gets 10,000 of them, by every door; `FUZZ=100000 pytest tests/api/test_fuzz.py` sends as many as that."""
+
+import contextlib
+import http.client
 import json
+import os
 import random
-import resource
+import secrets
+import socket
 import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
 
-from tests.api.test_bodies import reading
-from tests.api.test_both_doors import sample
+from tests.api import fuzzing
+from tests.api.brokers import Device, mosquitto, until
+from tests.api.conftest import Reply, free_port, start_server, stop_server
 
-EDGES = [None, True, False, 0, -1, 1e308, -1e308, 5e-324, 2**63, -(2**63) - 1, 10**30, "", " ", "x" * 3000, "\x00",
-         "\ud800", "é", "../..", "NaN", "1",
-         "2026-01-24T12:05:00Z", "9999-12-31T23:59:59-14:00", "0000-00-00", [], [None], [[]], {}, {"": None}, {"soc": 1},
-         float("nan"), float("-inf")]  # fmt: skip
-PATHS = ["/api/v1/readings", "/api/v1/readings?dry_run=1", "/api/telemetry", "/api/telemetry/ingest", "/api/v1/auth/refresh"]
-QUERIES = {
-    "/api/v1/series": ["device", "metric", "from", "to", "points", "resolution", "agg", "tz", "format"],
-    "/api/v1/alarms": ["state", "severity", "device", "from", "to", "limit"],
-    "/api/vehicles": ["limit", "cursor"],
-    "/api/vehicles/VIN-DEMO-001/history": ["from_ts", "to_ts", "limit", "cursor"],
-    "/api/vehicles/VIN-DEMO-001/summary": ["from_ts", "to_ts"],
-    "/api/vehicles/VIN-DEMO-001/anomalies": ["from_ts", "to_ts"],
-    "/api/v1/devices/pack-fuzz/latest": ["kind"],
-    "/api/telemetry/latest": ["vin"],
-}
-WORDS = ["pack-fuzz", "soc,voltage", "soc", "cell_voltages", "raw", "1m", "1h", "1d", "mean", "last", "json", "csv",
-         "arrow", "xlsx", "parquet", "active", "UTC",
-         "Asia/Taipei", "../etc/passwd", "\x00", "%", "+", "1", "0", "-1", "1e9", "99999999999999999999", "253402300799999",
-         "-62135596800000",
-         "2026-01-24T12:00:00Z", "2026-01-25", "0001-01-01", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59-14:00", "é",
-         "a" * 9000, "", ",", ",,,"]  # fmt: skip
-HEADERS = {
-    "Content_Type": ["application/json", "application/x-ndjson", "text/plain", "application/json; charset=utf-16", ";", "é"],
-    "Content_Encoding": ["gzip", "deflate", "identity", "br", ""],
-    "Authorization": ["Bearer x", "Bearer", "Basic eDp5", "Bearer " + "a." * 2000],
-    "Cookie": ["access_token_cookie=x", "=;=;", "a" * 4000],
-    "X_Trace_Id": ["trace_12345678", "x\ty", "é" * 9],
-    "Accept": ["text/html", "*/*;q=nan", ",,,;;;", "text/html;q=-1"],
-    "Origin": ["null", "https://x", "é"],
-    "Accept_Encoding": ["br", "gzip;q=0", "*"],
-}
+FULL = int(os.environ.get("FUZZ", "10000"))
+PATIENCE_S = 10.0
+"""No answer may take longer."""
+PASSWORD = "correct horse battery"
+GROWTH = 40_000
+"""KiB that the server may grow by while it is sent mutated requests: what it keeps of them is a part of it."""
 
 
-def mutated(chance: random.Random, value):
-    """`value` with one thing changed somewhere inside."""
-    kind = chance.random()
-    if isinstance(value, dict) and value and kind < 0.7:
-        key = chance.choice(list(value))
-        return value | {key: mutated(chance, value[key])}
-    if isinstance(value, list) and value and kind < 0.7:
-        place = chance.randrange(len(value))
-        return [*value[:place], mutated(chance, value[place]), *value[place + 1 :]]
-    if isinstance(value, dict) and kind < 0.85:
-        return value | {chance.choice(["kind", "foo", "site_id", "timestamps", "\ud800"]): chance.choice(EDGES)}
-    return chance.choice(EDGES)
+def fault(shot, reply):
+    """What is wrong with an answer; None when nothing is."""
+    if reply.status >= 500:
+        return f"{reply.status} {reply.body[:300]!r}"
+    if not reply.headers.get("x-trace-id"):
+        return "no trace id"
+    is_error = reply.status >= 400 and shot.method != "HEAD"
+    return "not our error body" if is_error and not {"detail", "error"} <= set(reply.json) else None
 
 
-def body(chance: random.Random) -> bytes:
-    """Some batch, usually a little wrong, sometimes broken as text."""
-    whole = [
-        [reading(device_id="pack-fuzz", timestamp=1_769_256_300_000 + chance.randrange(10**6)), reading(values={"cell_voltages": [3.2]})],
-        {"device_id": "pack-fuzz", "timestamps": [1, 2], "values": {"soc": [1, 2]}},
-        [sample(vin="VIN-DEMO-001", ts=1_769_256_300_000 + chance.randrange(10**6))],
-        {"refresh_token": "x"},
-    ]
-    value = chance.choice(whole)
-    for _ in range(chance.randrange(4)):
-        value = mutated(chance, value)
-    text = bytearray(json.dumps(value).encode())
-    for _ in range(chance.choice([0, 0, 0, 1, 3])):
-        place = chance.randrange(len(text) + 1)
-        if chance.random() < 0.5:
-            text[place : place + chance.randrange(1, 4)] = bytes([chance.randrange(256)])
-        else:
-            text[place:place] = chance.choice([b'"', b"[", b"{", b"\\", b"\x00", b"\xff", b"1e999", b"NaN", b"\n", b'"soc":1,'])
-    return bytes(text)
+def sent(headers):
+    """Headers as a client that knows no better puts UTF-8 on the wire."""
+    return {name: value.encode("utf-8").decode("latin-1") for name, value in headers.items()}
 
 
-def shot(chance: random.Random) -> tuple[str, str, bytes | None, dict[str, str]]:
-    headers = {"Content_Type": "application/json"} if chance.random() < 0.8 else {}
-    for name in chance.sample(list(HEADERS), chance.choice([0, 0, 0, 1, 2])):
-        headers[name] = chance.choice(HEADERS[name])
-    if chance.random() < 0.6:
-        return "POST", chance.choice(PATHS), body(chance), headers
-    from urllib.parse import quote
-
-    path = chance.choice(list(QUERIES))
-    asked = [f"{name}={quote(chance.choice(WORDS))}" for name in QUERIES[path] if chance.random() < 0.8]
-    return chance.choice(["GET", "GET", "GET", "HEAD", "DELETE"]), f"{path}?{'&'.join(asked)}", None, headers
-
-
-def fire(door, seed: int, shots: int) -> tuple[list, float]:
-    """The shots that went wrong, and the slowest answer [s]."""
-    chance = random.Random(seed)
-    wrong, slowest = [], 0.0
-    for _ in range(shots):
-        method, path, payload, headers = shot(chance)
-        headers = {name: value.encode("utf-8").decode("latin-1") for name, value in headers.items()}
-        started = time.perf_counter()
-        reply = door(method, path, payload, **headers)
-        slowest = max(slowest, time.perf_counter() - started)
-        told = reply.status < 400 or method == "HEAD" or {"detail", "error"} <= set(reply.json)
-        if reply.status >= 500 or not told or not reply.headers.get("x-trace-id"):
-            wrong.append((method, path, payload, headers, reply.status))
-    return wrong, slowest
+def test_every_operation_is_among_those_that_are_asked():
+    asked, made = set(), fuzzing.Requests()
+    chance = random.Random(0)
+    for _ in range(5000):
+        asked.add(made.shot(chance).path.partition("?")[0].split("/")[1])
+    assert (
+        asked
+        == {path.split("/")[1] for path in made.paths}
+        >= {"api", "bms", "pcs", "bess", "write", "grafana", "devices", "fleet", "simulate"}
+    )
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_mutated_requests_are_answered_in_our_own_words(either, seed):
-    wrong, slowest = fire(either, seed, 1500)
-    assert wrong == []
-    assert slowest < 5
+    chance, made = random.Random(seed), fuzzing.Requests()
+    for _ in range(700):
+        shot = made.shot(chance)
+        started = time.perf_counter()
+        reply = either(shot.method, shot.path, shot.body, **{name.replace("-", "_"): value for name, value in sent(shot.headers).items()})
+        assert fault(shot, reply) is None, (shot, fault(shot, reply))
+        assert time.perf_counter() - started < PATIENCE_S, shot
+
+
+class Attacker:
+    """Knows all doors of one server process and knocks at any of them."""
+
+    def __init__(self, server, broker, ports, root, seed):
+        self.server, self.ports, self.root = server, ports, root
+        self.chance, self.requests = random.Random(seed), fuzzing.Requests()
+        self.device = Device(broker, f"{root}/#", name=f"fuzz-{root}")
+        self.line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
+        self.wrong: list[Any] = []
+        self.seen: Counter[int] = Counter()
+        login = {"username": "admin", "password": PASSWORD}
+        reply = server.knock("POST", "/api/v1/auth/login/json", json.dumps(login), Content_Type="application/json")
+        self.token = reply.json["access_token"]
+
+    def close(self):
+        self.line.close()
+        self.device.close()
+
+    def attack(self, shots):
+        """Two thirds by HTTP, the rest by the other doors."""
+        while shots > 0:
+            door = self.chance.choices([self.http, self.socket, self.monitor, self.predictor, self.mqtt], [66, 10, 7, 7, 10])[0]
+            shots -= door()
+
+    def http(self):
+        shot = self.requests.shot(self.chance, self.token)
+        if "/users/admin" in shot.path:  # it may shut out, but not the attacker
+            return 0
+        try:
+            self.line.request(
+                shot.method, shot.path, shot.body, {name: value.encode("latin-1") for name, value in sent(shot.headers).items()}
+            )
+            answer = self.line.getresponse()
+            reply = Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        except (OSError, http.client.HTTPException) as error:  # also a timeout: the server hangs
+            self.wrong.append((shot, repr(error)))
+            self.line.close()
+            return 1
+        self.seen[reply.status] += 1
+        if why := fault(shot, reply):
+            self.wrong.append((shot, why))
+        return 1
+
+    def socket(self):
+        count = 0
+        address = f"ws://127.0.0.1:{self.server.port}/ws/fuzz"
+        with contextlib.suppress(WebSocketException, EOFError), connect(address, close_timeout=PATIENCE_S) as line:  # it may hang up
+            for message in fuzzing.frames(self.chance):
+                line.send(message)
+                count += 1
+            line.send('{"type": "ping"}')
+            while json.loads(line.recv(PATIENCE_S)).get("type") != "pong":
+                pass
+        return max(count, 1)
+
+    def monitor(self):
+        return self._pour(self.ports[0], fuzzing.records(self.chance))
+
+    def predictor(self):
+        return self._pour(self.ports[1], fuzzing.objects(self.chance))
+
+    def _pour(self, port, data):
+        with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", port), PATIENCE_S) as line:
+            cut = self.chance.randrange(len(data) + 1)
+            line.sendall(data[:cut])
+            line.sendall(data[cut:])
+        return 1
+
+    def mqtt(self):
+        topic, payload = fuzzing.published(self.chance, self.root)
+        self.device.tell(topic, payload)
+        return 1
+
+    def resident(self):
+        """KiB of the server process that are in memory."""
+        status = Path(f"/proc/{self.server.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0])
+
+    def latest(self, device):
+        reply = self.server.knock("GET", f"/api/v1/devices/{device}/latest")
+        return reply.json["values"] if reply.status == 200 else {}
+
+    def check_all_doors_work(self):
+        """What is sent correctly now is kept and told as it was sent, by every door."""
+        row = [{"device_id": "after-http", "timestamp": int(time.time() * 1000), "values": {"soc": 41.5}}]
+        assert self.server.knock("POST", "/api/v1/readings", json.dumps(row), Content_Type="application/json").json["accepted"] == 1
+        assert self.latest("after-http") == {"soc": 41.5}
+        line = f"battery,device=after-line soc=42.5 {time.time_ns()}"
+        assert self.server.knock("POST", "/write", line, Content_Type="text/plain").status == 204
+        assert self.latest("after-line") == {"soc": 42.5}
+        self.device.tell(f"{self.root}/devices/after-mqtt/telemetry", {"timestamp": int(time.time() * 1000), "measurements": {"soc": 43.5}})
+        until(lambda: self.latest("after-mqtt") == {"soc": 43.5})
+        self._pour(self.ports[0], fuzzing.struct.pack("<ffff", 1.0, 44.5, 1.0, 1.0))
+        until(lambda: self.latest("battery_monitor").get("voltage") == 44.5)
+        with connect(f"ws://127.0.0.1:{self.server.port}/ws/after") as socket_line:
+            socket_line.send('{"type": "ping"}')
+            assert json.loads(socket_line.recv(PATIENCE_S))["type"] == "pong"
 
 
 @pytest.mark.slow
-def test_many_mutated_requests_leave_no_memory_behind(product, door):
-    fire(door, 3, 3000)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    wrong, _ = fire(door, 4, 6000)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert wrong == []
-    assert grown < 60_000  # KiB; the readings that were kept are a part of it
+@pytest.mark.server
+@pytest.mark.timeout(900)
+def test_all_doors_of_a_server_stand_mutated_requests_without_growing(tmp_path):
+    root, ports = f"fuzz-{secrets.token_hex(4)}", (free_port(), free_port())
+    for folder in ("broker", "data"):
+        (tmp_path / folder).mkdir()
+    with mosquitto(tmp_path / "broker") as broker:
+        settings = {"MQTT_URL": broker.url, "MQTT_TOPIC": root, "TCP_MONITOR_PORT": str(ports[0]), "TCP_PREDICTOR_PORT": str(ports[1])}
+        server = start_server(tmp_path / "data", **settings)
+        attacker = Attacker(server, broker.port, ports, root, seed=7)
+        try:
+            attacker.attack(FULL // 3)  # caches fill
+            before = attacker.resident()
+            attacker.attack(FULL - FULL // 3)
+            assert attacker.wrong == []
+            assert sum(count for status, count in attacker.seen.items() if status < 300) > FULL // 10  # not all stop at the door
+            attacker.check_all_doors_work()
+            grown = attacker.resident() - before
+            assert grown < GROWTH, f"{grown} KiB more than the {before} after the first third"
+        finally:
+            attacker.close()
+            code, told = stop_server(server)
+        assert b"Traceback" not in told and b'"level": "error"' not in told, told.decode()[-3000:]
+        assert code == 0

@@ -77,7 +77,7 @@ def test_prometheus_counts_readings_and_requests(door):
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/typo", "/api", "/api/v1/", "/bms/x/y/z", "/pcs/typo", "/bess/typo", "/health/typo", "/docs/typo", "/ws/x"]
+    "path", ["/api/typo", "/api", "/api/v1/", "/bms/x/y/z", "/pcs/a/b/c", "/bess/a/b/c", "/health/typo", "/docs/typo", "/ws/x"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PATCH"])
 def test_an_unknown_path_of_the_machines_is_a_json_404(door, method, path):

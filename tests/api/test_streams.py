@@ -11,6 +11,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from tests.api.conftest import start_server, stop_server
+
 pytestmark = pytest.mark.server
 
 
@@ -96,6 +98,66 @@ def test_an_archived_device_is_replayed_over_and_over(server):
         assert [data["soc"] for _, data in events(answer, 5)] == [10.0, 11.0, 12.0, 10.0, 11.0]
 
 
+def test_the_merged_stream_has_both_sides_and_resumes(server):
+    device, now = name(), int(time.time() * 1000)
+    post(server, device, {"soc": 80.0}, now - 3000)
+    post(server, device, {"dc_voltage": 800.0}, now - 2000, kind="pcs")
+    post(server, device, {"dc_voltage": 801.0}, now - 1000, kind="pcs")
+    with stream(server, f"/bess/{device}/stream?interval=0.1") as answer:
+        ((at, reading),) = events(answer, 1)
+        assert (at, reading["bms_soc"], reading["pcs_dc_voltage"]) == (now - 1000, 80.0, 801.0)
+        assert (len(reading), reading["bms_voltage"]) == (23, None)
+        post(server, device, {"soc": 79.0}, now)
+        assert [(e[0], e[1]["bms_soc"], e[1]["pcs_dc_voltage"]) for e in events(answer, 1)] == [(now, 79.0, 801.0)]
+    with stream(server, f"/bess/{device}/stream?interval=0.1", Last_Event_ID=str(now - 2500)) as answer:
+        assert [data["pcs_dc_voltage"] for _, data in events(answer, 2)] == [800.0, 801.0]
+
+
+def test_the_merged_stream_of_archives_replays_over_and_over_on_one_time_base(server):
+    device, old = name(), 1_769_256_300_000
+    post(server, device, {"soc": 50.0}, old + 500)
+    for i in range(3):
+        post(server, device, {"dc_voltage": 800.0 + i}, old + i * 1000, kind="pcs")
+    with stream(server, f"/bess/{device}/stream?interval=0.1") as answer:
+        found = [(data["pcs_dc_voltage"], data["bms_soc"]) for _, data in events(answer, 5)]
+    assert found == [(800.0, None), (801.0, 50.0), (802.0, 50.0), (800.0, None), (801.0, 50.0)]
+    with stream(server, f"/bess/{device}/stream?interval=0.1", Last_Event_ID=str(old)) as answer:
+        assert [data["pcs_dc_voltage"] for _, data in events(answer, 3)] == [801.0, 802.0, 800.0]
+
+
+def test_a_value_that_is_too_old_is_silent_in_a_stream(server):
+    device, now = name(), int(time.time() * 1000)
+    post(server, device, {"soc": 80.0}, now - 61_000)
+    post(server, device, {"voltage": 800.0}, now)
+    with stream(server, f"/bms/{device}/stream?interval=0.1") as answer:
+        ((_, reading),) = events(answer, 1)
+    assert (reading["voltage"], reading["soc"]) == (800.0, None)
+
+
+def test_what_was_missed_comes_whole_however_much_it_is(server):
+    device, now = name(), int(time.time() * 1000)
+    first = now - 2500 * 20
+    table = {
+        "device_id": device,
+        "kind": "bess",
+        "timestamps": [first + 20 * i for i in range(2500)],
+        "values": {"soc": [i / 25 for i in range(2500)]},
+    }
+    assert server.knock("POST", "/api/v1/readings", json.dumps(table), Content_Type="application/json").status == 200
+    with stream(server, f"/bms/{device}/stream?interval=10", Last_Event_ID=str(first)) as answer:
+        assert [at for at, _ in events(answer, 2499)] == table["timestamps"][1:]
+
+
+def test_many_streams_of_one_device_all_hear_of_a_reading(server):
+    device = name()
+    post(server, device, {"soc": 1.0})
+    with contextlib.ExitStack() as stack:
+        answers = [stack.enter_context(stream(server, f"/bms/{device}/stream?interval=0.1")) for _ in range(20)]
+        assert [events(answer, 1)[0][1]["soc"] for answer in answers] == [1.0] * 20
+        post(server, device, {"soc": 2.0})
+        assert [events(answer, 1)[0][1]["soc"] for answer in answers] == [2.0] * 20
+
+
 @pytest.mark.parametrize("query", ["interval=0.05", "interval=11", "interval=fast", "interval=nan"])
 def test_a_bad_interval_is_unprocessable(server, query):
     device = name()
@@ -163,7 +225,7 @@ def test_telemetry_comes_filtered(server):
         post(server, device, {"soc": 67.4}, at + 100)  # within the same second
         post(server, device, {"soc": 67.3}, at + 1000)
         frames = [json.loads(ws.recv(timeout=5)) for _ in range(2)]
-    assert [frame["data"] for frame in frames] == [{"soc": 67.5}, {"soc": 67.3}]
+    assert [frame["data"] for frame in frames] == [{"soc": 67.5, "alarm_flags": []}, {"soc": 67.3, "alarm_flags": []}]
     assert (frames[0]["type"], frames[0]["device_id"], frames[0]["site_id"]) == ("telemetry", device, "site")
 
 
@@ -212,6 +274,24 @@ def test_a_client_that_does_not_read_is_dropped_and_others_are_not_held_up(serve
             rows = [{"device_id": big, "timestamp": at, "kind": "rack", "values": {"cell_voltages": cells}} for at in stamps]
             assert server.knock("POST", "/api/v1/readings", json.dumps(rows), Content_Type="application/json").status == 200
         post(server, device, {"soc": 5.0})
-        assert json.loads(quick.recv(timeout=5))["data"] == {"soc": 5.0}
+        assert json.loads(quick.recv(timeout=5))["data"]["soc"] == 5.0
         figures = server.knock("GET", "/metrics").body.decode()
     assert 'voltdeck_stream_dropped_total{kind="websocket"} 1.0' in figures
+
+
+def test_an_archive_read_in_place_is_streamed_and_starts_over(tmp_path):
+    folder = tmp_path / "archive" / "BESS" / "ZHPESS232A230002"
+    folder.mkdir(parents=True)
+    stamps = [f"2023-01-01 00:00:{second:02d}" for second in range(3)]
+    for metric, first in (("bms1_soc", 80.0), ("pcs1_ap", 150.5)):
+        (folder / f"{metric}.csv").write_text(f"ts,{metric}\n" + "".join(f"{stamp},{first + i}\n" for i, stamp in enumerate(stamps)))
+    (tmp_path / "data").mkdir()
+    running = start_server(tmp_path / "data", ARCHIVE_DIR=str(tmp_path / "archive"))
+    try:
+        for path, field, first in (("bms", "soc", 80.0), ("pcs", "apparent_power", 150.5), ("bess", "pcs_apparent_power", 150.5)):
+            with stream(running, f"/{path}/ZHPESS232A230002/stream?interval=0.1") as answer:
+                told = events(answer, 4)
+            assert [data[field] for _, data in told] == [first, first + 1, first + 2, first]
+            assert told[0][1]["timestamp"] == "2023-01-01T00:00:00Z"
+    finally:
+        stop_server(running)

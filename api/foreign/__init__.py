@@ -1,0 +1,1 @@
+"""Formats of other systems' senders, read purely: bytes in, points out."""
