@@ -1,4 +1,4 @@
-"""Scope changes or a redraw is asked for → the panel's body, one callback for all panels of all pages."""
+"""A panel is to show a scope, or to be drawn anew → its body, one callback for all panels of all pages."""
 
 from typing import Any
 
@@ -7,22 +7,24 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import door
 from dashboard.book import Book
+from dashboard.markup import plain
 from dashboard.render import Shared, body
-from dashboard.scope import read
+from dashboard.visitor import may_see, visitor
 
 
 def wire(app: Dash, book: Book, shared: Shared, zone: str) -> None:
-    """Fill every card from the scope; `zone` is the site's."""
+    """Fill every card from the scope it was told to show (`assets/panels.js` tells those on the screen first); `zone` is the site's."""
 
     @app.callback(
         Output({"type": "panel", "id": MATCH}, "children"),
-        Input("scope", "data"),
+        Input({"type": "scope", "id": MATCH}, "data"),
         Input({"type": "redraw", "id": MATCH}, "data"),
         State({"type": "panel", "id": MATCH}, "id"),
+        prevent_initial_call=True,
     )
     def draw(scope: Any, redraw: Any, key: Any) -> Any:
         view, asked = door.fields(scope, "scope"), door.fields(key, "key") or {}
         panel = book.panels.get(door.text(asked.get("id"), "id"))
-        if panel is None or not view:
+        if panel is None or not view or not may_see(visitor(), panel):
             raise PreventUpdate
-        return body(panel, shared, read(door.text(view.get("query"), "query"), zone)[0], str(redraw or "")[:64])
+        return plain(body(panel, shared, door.seen(view, zone), str(redraw or "")[:64]))

@@ -3,8 +3,9 @@
 import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from dashboard.loads.notes import annotated
 from dashboard.page import Page, Panel
 
 
@@ -17,13 +18,14 @@ class Book:
 
 
 def bind(pages: Iterable[Page], panels: Iterable[Panel] = ()) -> Book:
-    """A book of these pages; `panels` are known but on no page. Raises ValueError when a path or a panel id is claimed twice."""
+    """A book of these pages, charts over time with their notes; `panels` are known but on no page. Raises ValueError when a path or a panel
+    id is claimed twice."""
     by_path: dict[str, Page] = {}
     by_id: dict[str, Panel] = {}
     for page in sorted(pages, key=lambda page: page.order):
         if page.path in by_path:
             raise ValueError(f"two pages claim the path {page.path}")
-        by_path[page.path] = page
+        by_path[page.path] = replace(page, panels=tuple(map(annotated, page.panels)))
     for panel in (*panels, *(panel for page in by_path.values() for panel in page.panels)):
         if panel.id in by_id:
             raise ValueError(f"two panels claim the id {panel.id}")

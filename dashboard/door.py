@@ -8,6 +8,8 @@ import flask
 import orjson
 from dash import Dash
 
+from dashboard.scope import Scope, read
+
 ENDPOINT = "/_dash-update-component"
 LARGEST = 256 * 1024
 """Bytes of a request: a long link and a page's controls are a few KB."""
@@ -123,6 +125,11 @@ def fields(value: Any, name: str) -> Mapping[str, Any] | None:
     if value is not None and not isinstance(value, dict):
         _refuse(f"'{name}' is not an object")
     return value
+
+
+def seen(view: Mapping[str, Any], zone: str) -> Scope:
+    """What the page's `scope` store (`view`) says is looked at, in the site's zone. Aborts with 422 when its query is not text."""
+    return read(text(view.get("query"), "query"), zone)[0]
 
 
 def _refuse(reason: str) -> NoReturn:

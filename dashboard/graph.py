@@ -40,10 +40,12 @@ def graph(panel_id: str, figure: Mapping[str, Any], height: int, look: str = "da
     is_time = layout.get("xaxis", {}).get("type") == "date"
     if is_time:
         layout["xaxis"] = {**TIME_AXIS, **({"range": list(span)} if span else {}), **layout["xaxis"]}
+    if layout.get("showlegend") is False:
+        layout["margin"] = {"t": 26, **layout.get("margin", {})}
     zooms = is_time and layout.get("dragmode", "zoom") == "zoom"
     return dcc.Graph(
         id={"type": "graph", "id": panel_id},
-        figure={"data": figure.get("data", []), "layout": layout},
+        figure={"data": figure.get("data", []), "layout": layout, **({"frames": figure["frames"]} if "frames" in figure else {})},
         config=dict(CONFIG),
         className="vd-graph vd-zooms" if zooms else "vd-graph",
         style={"height": f"{height}px"},

@@ -14,13 +14,18 @@ BATTERY = """[{"device_id": "bess01", "kind": "bess",
         "timestamp": "<at>", "values": {"soc": 55.2, "power": 120}}]"""
 INVERTER = """[{"device_id": "inverter01", "kind": "inverter",
         "timestamp": "<at>", "values": {"total_active_power": 84.5}}]"""
+PCS = """[{"device_id": "pcs01", "kind": "pcs",
+        "timestamp": "<at>", "values": {"active_power": 310, "dc_power": 318}}]"""
 VEHICLE = """[{"vin": "VIN-DEMO-001", "ts": "<at>",
         "soc": 78.5, "soh": 94.1, "pack_voltage": 355.2,
         "pack_current": -12.4, "max_temp": 31.5}]"""
+NEEDS_NONE = "-"
+"""The kind of a page that is about no device at all."""
 BODIES = {
     "": ("/api/v1/readings", BATTERY),
     "bess": ("/api/v1/readings", BATTERY),
     "inverter": ("/api/v1/readings", INVERTER),
+    "pcs": ("/api/v1/readings", PCS),
     "vehicle": ("/api/telemetry", VEHICLE),
 }
 """By kind ("" = a plant without any device): where readings are posted, and one that this page shows."""
@@ -28,6 +33,8 @@ BODIES = {
 
 def lacks(page: Page, store: Store) -> str | None:
     """The kind of device the page is about and misses, "" when there is no device of any kind, None when there is something to show."""
+    if page.kind == NEEDS_NONE:
+        return None
     if page.kind and not store.records.devices(page.kind):
         return page.kind
     return None if store.records.devices() else ""

@@ -1,16 +1,19 @@
 """The header: where and when one looks, whether it is live, what is wrong, and how it is shown."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dash_bootstrap_components as dbc
 import orjson
-from dash import dcc, html
+from dash import html
 
-from dashboard.cards import icon
+from dashboard.cards import icon, stores
 from dashboard.page import Scope
-from dashboard.scope import LANGUAGES, WINDOWS
+from dashboard.periods import day_of, picks
+from dashboard.scope import LANGUAGES, STEPS, WINDOWS
 from dashboard.words import word
 
 CLIENT_WORDS = (
@@ -30,30 +33,49 @@ CLIENT_WORDS = (
     "alarms.active",
     "panel.full",
     "panel.close",
+    "calendar.before",
+    "calendar.after",
+    "calendar.week",
+    "calendar.whole",
+    "wall.frozen",
+    "wall.newest",
+    "wall.offline",
 )
 """Texts the live script writes itself."""
 
 
-def header(site: str, path: str, scope: Scope, now: int, who: str, may_login: bool) -> list[Any]:
-    """Site and zone, window, live, alarms, theme, language, user."""
+def header(
+    site: str,
+    path: str,
+    scope: Scope,
+    now: int,
+    who: str,
+    may_login: bool,
+    alarms: bool = True,
+    wall: Mapping[str, str] | None = None,
+    compares: bool = False,
+) -> list[Any]:
+    """Site and zone, window, live, alarms (where they may be seen), theme, language, user. `wall` is what a wall screen is told. On a page
+    that `compares`, the calendar also offers a date to compare with."""
     lang = scope.lang
     words = orjson.dumps({key: word(key, lang) for key in CLIENT_WORDS}).decode()
+    marks = {"data-words": words, "data-now": str(now), "data-lang": lang, "data-zone": scope.zone, "data-site": site, **(wall or {})}
     return [
         html.Div(
             [html.Strong(site), html.Span(zone_text(scope.zone, now), title=f"{word('zone', lang)} {scope.zone}")], className="vd-site"
         ),
-        html.Div([_windows(path, scope), _range(path, scope)], className="vd-time"),
+        html.Div(_time(path, scope, now, compares), className="vd-time"),
         html.Div(
             [
                 _pill(path, scope),
-                html.Div([dcc.Store(id={"type": "redraw", "id": "shell-alarms"}), html.Div(id={"type": "panel", "id": "shell-alarms"})]),
+                _bell() if alarms else None,
                 _look(path, scope),
                 _languages(path, scope),
                 _user(who, may_login, lang),
             ],
             className="vd-actions",
         ),
-        html.Div(id="client", hidden=True, **{"data-words": words, "data-now": str(now), "data-lang": lang}),
+        html.Div(id="client", hidden=True, **marks),
     ]
 
 
@@ -62,6 +84,10 @@ def zone_text(zone: str, now: int) -> str:
     offset = datetime.fromtimestamp(now / 1000, ZoneInfo(zone)).strftime("%z")
     hours = f"{offset[0]}{int(offset[1:3])}" + (f":{offset[3:5]}" if offset[3:5] != "00" else "")
     return f"{zone.replace('_', ' ')} (UTC{hours.replace('-', '−')})"
+
+
+def _bell() -> html.Div:
+    return html.Div([*stores("shell-alarms"), html.Div(id={"type": "panel", "id": "shell-alarms"})])
 
 
 def _windows(path: str, scope: Scope) -> html.Div:
@@ -77,29 +103,119 @@ def _windows(path: str, scope: Scope) -> html.Div:
     return html.Div(links, className="vd-segments", role="group", **{"aria-label": word("window", scope.lang)})
 
 
-def _range(path: str, scope: Scope) -> html.Details:
+def _time(path: str, scope: Scope, now: int, compares: bool) -> list[Any]:
+    """The period before, the windows up to now, the calendar, the period after, and the way back to now."""
+    lang, after = scope.lang, word("period.after", scope.lang)
+    ends = {"className": "vd-icon-button", "title": after}
+    later = (
+        html.A(icon("chevron-right"), href=scope.aside(path, 1, now), **ends, **{"data-nav": "1", "aria-label": after})
+        if scope.is_fixed
+        else html.Span(icon("chevron-right"), **ends, **{"aria-disabled": "true", "aria-label": after, "role": "link"})
+    )
+    before = html.A(
+        icon("chevron-left"),
+        href=scope.aside(path, -1, now),
+        className="vd-icon-button",
+        title=word("period.before", lang),
+        # the clock goes on after this link was made
+        **{"data-nav": "1", "aria-label": word("period.before", lang), **({} if scope.is_fixed else {"data-made": str(now)})},
+    )
+    back = html.A(
+        word("period.now", lang), href=scope.link(path, window=scope.window), className="vd-icon-button vd-now", **{"data-nav": "1"}
+    )
+    return [before, _windows(path, scope), _calendar(path, scope, now, compares), later, back if scope.is_fixed else None]
+
+
+def _calendar(path: str, scope: Scope, now: int, compares: bool) -> html.Details:
+    """Quick choices, a month whose days, weeks and name are links (`calendar.js` fills it), any range, the resolution, a date to compare
+    with."""
     lang = scope.lang
-    days = [
-        local_day(at, scope.zone) if scope.is_fixed and at is not None else ""
-        for at in (scope.start, None if scope.end is None else scope.end - 1)
-    ]
-    fields = [
-        html.Label([html.Span(word(f"range.{end}", lang)), dbc.Input(id=f"range-{end}", type="date", value=day, size="sm")])
-        for end, day in zip(("from", "to"), days, strict=True)
-    ]
-    buttons = [
-        html.Button(word("range.apply", lang), type="button", className="vd-button", **{"data-range": "1"}),
-        html.A(word("range.clear", lang), href=scope.link(path, window="24h"), className="vd-quiet", **{"data-nav": "1"}),
-    ]
     summary = html.Summary(
         [icon("calendar3"), html.Span(range_text(scope), className="vd-range-shown") if scope.is_fixed else None],
         title=word("range.choose", lang),
-        className="vd-icon-button" + (" vd-on" if scope.is_fixed else ""),
+        className="vd-icon-button" + (" vd-on" if scope.is_fixed or scope.step else ""),
         **{"aria-label": word("range.choose", lang)},
     )
-    return html.Details(
-        [summary, html.Div([*fields, html.Div(buttons, className="vd-row")], className="vd-pop vd-range")], className="vd-menu"
+    chosen = picks(now, scope.zone)
+    links = [
+        html.A(
+            word(f"pick.{name}", lang),
+            href=scope.link(path, window=scope.window, from_=first.isoformat(), to=last.isoformat()),
+            className="vd-chip",
+            **{"data-nav": "1"},
+        )
+        for name, (first, last) in chosen.items()
+    ]
+    first, last = _edges(scope)
+    marks = {"data-from": first[0], "data-to": last[0], "aria-label": word("calendar", lang), "role": "group"}
+    parts = [
+        html.Div(
+            [
+                html.Div(className="vd-month", **marks),
+                html.Div(links, role="group", className="vd-chips", **{"aria-label": word("pick", lang)}),
+            ]
+        ),
+        html.Div([*_fields(scope, first, last, compares), _steps(path, scope, now)], className="vd-range"),
+    ]
+    return html.Details([summary, html.Div(parts, className="vd-pop vd-calendar")], className="vd-menu", **{"data-calendar": "1"})
+
+
+def _fields(scope: Scope, first: tuple[str, str], last: tuple[str, str], compares: bool) -> list[Any]:
+    lang = scope.lang
+    rows: list[Any] = [
+        html.Div(
+            [
+                html.Label([html.Span(word(f"range.{end}", lang)), dbc.Input(id=f"range-{end}", type="date", value=day, size="sm")]),
+                html.Label(
+                    [
+                        html.Span(word(f"range.{end}.time", lang), className="visually-hidden"),
+                        dbc.Input(id=f"range-{end}-time", type="time", value=time, size="sm", step="1"),
+                    ]
+                ),
+            ],
+            className="vd-range-row",
+        )
+        for end, (day, time) in (("from", first), ("to", last))
+    ]
+    if compares:
+        day = scope.against if day_of(scope.against) else ""
+        against = [html.Span(word("against.date", lang)), dbc.Input(id="range-against", type="date", value=day, size="sm")]
+        rows.append(html.Label(against))
+    zone = html.Span(word("range.zone", lang, zone=scope.zone.replace("_", " ")), className="vd-faint")
+    button = html.Button(word("range.apply", lang), type="button", className="vd-button", **{"data-range": "1"})
+    return [*rows, html.Div([zone, button], className="vd-row")]
+
+
+def _steps(path: str, scope: Scope, now: int) -> html.Div:
+    """The resolutions that make sense for this window."""
+    lang, window = scope.lang, scope.span(now)
+    sensible = [name for name in STEPS if replace(scope, step=name).width(window) is not None]
+    current = scope.step if scope.step in sensible else ""
+    links = [
+        html.A(
+            word(f"step.{name or 'auto'}", lang),
+            href=scope.link(path, step=name),
+            className="vd-chip",
+            **{"data-nav": "1", **({"aria-current": "true"} if name == current else {})},
+        )
+        for name in ("", *sensible)
+    ]
+    title = word("step", lang)
+    return html.Div(
+        [html.Span(title, **{"aria-hidden": "true"}), html.Div(links, className="vd-chips", role="group", **{"aria-label": title})],
+        className="vd-steps",
     )
+
+
+def _edges(scope: Scope) -> tuple[tuple[str, str], tuple[str, str]]:
+    """(day, time of day) of both ends of a fixed range as its fields say it: whole days without a time."""
+    if scope.start is None or scope.end is None:
+        return ("", ""), ("", "")
+    zone = ZoneInfo(scope.zone)
+    start, end = (datetime.fromtimestamp(at / 1000, zone).replace(microsecond=0) for at in (scope.start, scope.end))
+    midnight = datetime.min.time()
+    last = (local_day(scope.end - 1, scope.zone), "") if end.time() == midnight else (end.date().isoformat(), end.time().isoformat())
+    return (start.date().isoformat(), "" if start.time() == midnight else start.time().isoformat()), last
 
 
 def local_day(at: int, zone: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import brotli  # type: ignore[import-untyped]
 import flask
+from dash.exceptions import DependencyException
 from dash.fingerprint import check_fingerprint
 
 SUITES = "/_dash-component-suites/<string:package_name>/<path:fingerprinted_path>"
@@ -63,7 +64,10 @@ def mark(file: Path) -> str:
 
 def _wrapped(view: Callable[..., Any], shelf: Shelf) -> Callable[..., Any]:
     def packed(**asked: str) -> flask.Response:
-        response: flask.Response = flask.current_app.make_response(view(**asked))
+        try:
+            response: flask.Response = flask.current_app.make_response(view(**asked))
+        except DependencyException:  # a script that Dash does not know
+            flask.abort(404)
         is_marked = "m" in flask.request.args or check_fingerprint(asked.get("fingerprinted_path", ""))[1]
         response.headers["Cache-Control"] = KEEP if is_marked else ASK
         if response.status_code == 200 and response.mimetype in PACKED:

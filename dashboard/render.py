@@ -9,6 +9,7 @@ from typing import Any
 import flask
 
 from dashboard import cards
+from dashboard.exports import Views
 from dashboard.graph import graph
 from dashboard.page import Panel, Scope, Table
 from datastore.store import Store
@@ -25,6 +26,7 @@ class Shared:
         self._lock = threading.Lock()
         self._tables: dict[str, tuple[int, Table]] = {}
         self._loading: dict[str, threading.Lock] = {}
+        self.views = Views(store)
 
     def table(self, panel: Panel, scope: Scope, version: str = "") -> Table:
         """What `panel` shows in `scope`, at most a second old; another `version` is never answered with this one's table."""
@@ -55,15 +57,19 @@ class Shared:
 def body(panel: Panel, shared: Shared, scope: Scope, version: str = "") -> Any:
     """The card's content: drawn, empty, or an error with the trace id under which the log says more."""
     try:
-        table = shared.table(panel, scope, version)
+        paused = None if scope.live else shared.now()
+        table = shared.table(panel, scope, version) if paused is None else shared.views.of(panel, scope, paused).table
         if table.is_empty and not panel.draws_empty:
             return cards.empty(panel, scope, table.more.get("kept"))
-        drawn = panel.draw(table, scope)
-        return cards.filled(panel, scope, table, _component(panel, drawn, scope, shared.now()))
+        drawn = panel.draw(cards.explained(panel, table), scope)
+        return cards.filled(panel, scope, table, _component(panel, drawn, scope, paused or shared.now()), paused)
     except Exception as problem:  # one broken panel must not take the page with it
         trace = trace_id()
+        if isinstance(problem, Unavailable):
+            log.warning("panel %s has no answer, trace %s: %s", panel.id, trace, problem.message)
+            return cards.error(panel, scope, trace, "panel.error.store")
         log.exception("panel %s failed, trace %s, scope %s", panel.id, trace, scope.query())
-        return cards.error(panel, scope, trace, "panel.error.store" if isinstance(problem, Unavailable) else "panel.error")
+        return cards.error(panel, scope, trace, "panel.error")
 
 
 def _component(panel: Panel, drawn: Any, scope: Scope, now: int) -> Any:

@@ -7,9 +7,16 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
+from dashboard.periods import BEFORE, DAYS, day_of, moved
 from plant.model import DAY, HOUR, MINUTE, Window
 
 WINDOWS: Mapping[str, int] = {"15m": 15 * MINUTE, "1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+STEPS: Mapping[str, int] = {"raw": 0, "1s": 1_000, "1m": MINUTE, "15m": 15 * MINUTE, "1h": HOUR, "1d": DAY}
+"""How closely a window may be looked at [ms]; "" lets the width of the picture decide."""
+MOST_STEPS = 5_000
+"""More points than this no picture shows; raw readings may come once a second."""
+AGAINST = (BEFORE, *DAYS)
+"""What a window may be compared with, beside a date or another device."""
 LANGUAGES = ("en", "zh-TW", "es")
 THEMES = ("dark", "light")
 GLOBAL = ("window", "from", "to", "lang", "theme", "live")
@@ -22,13 +29,31 @@ EARLIEST = 946_684_800_000  # 2000-01-01 UTC: the oldest instant a battery plant
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is looked at: BESS unit and rack (1…, None = all), free-form device and metric names (comma-separated), window preset,
-    or a fixed range `start`…`end` [epoch ms UTC], and how: language, theme, live or still."""
+    """What is looked at: BESS unit and rack (1…, None = all), a module or cell of the rack, free-form device and metric names
+    (comma-separated), a what-if of market product, bid [MW], price, number of `racks`, power `limit` [kW], `charge` range [%] and `method`
+    (texts, "" = as it was), what the window is compared `against` (AGAINST, a date or a device's id), how closely it is looked at (`step`,
+    of STEPS), window preset, or a fixed range `start`…`end` [epoch ms UTC], and how: language, theme, live or still. Lists are narrowed by
+    `kind` of device, `state` and `severity`; `alarm` is the number of the one looked at."""
 
     unit: int | None = None
     rack: int | None = None
+    module: int | None = None
+    cell: int | None = None
     device: str = ""
     metric: str = ""
+    product: str = ""
+    bid: str = ""
+    price: str = ""
+    racks: str = ""
+    limit: str = ""
+    charge: str = ""
+    method: str = ""
+    against: str = ""
+    step: str = ""
+    kind: str = ""
+    state: str = ""
+    severity: str = ""
+    alarm: int | None = None
     window: str = "24h"
     start: int | None = None
     end: int | None = None
@@ -63,6 +88,24 @@ class Scope:
             return Window(self.start, self.end)
         return Window(now - WINDOWS[self.window], now)
 
+    def width(self, window: Window, lines: int = 1) -> int | None:
+        """The bucket width asked for [ms, 0 = raw]; None when none is, or when a picture of that many lines would get no two points of the
+        window, or too many."""
+        width = STEPS.get(self.step)
+        if width is None:
+            return None
+        count = window.length / max(1_000, width)
+        return width if count >= 2 and count * lines <= MOST_STEPS * min(lines, 4) else None
+
+    def aside(self, path: str, by: int, now: int) -> str:
+        """Link to the period before (-1) or after (1) this one; one that has not begun yet is the running one."""
+        window = moved(self.span(now), by, self.zone)
+        return self.link(path, window=self.window) if window.start >= now else self.ranged(path, window)
+
+    def ranged(self, path: str, window: Window) -> str:
+        """Link to the same view of another range."""
+        return replace(self, start=window.start, end=window.end).link(path)
+
     def local(self, at: Any) -> Any:
         """Epoch ms UTC (number or int64 array) → epoch ms as the site's wall clock shows it, float64: plotly knows no zones.
         One offset per call would lie across a clock change, so arrays are shifted piece by piece."""
@@ -71,7 +114,7 @@ class Scope:
     def query(self, **changes: str | int | None) -> str:
         """The canonical query string with some values changed (None or "" removes one); defaults are left out."""
         values = {**self._values(), **{key.rstrip("_"): value for key, value in changes.items()}}
-        if changes.keys() & {"window"}:
+        if changes.keys() & {"window"} and "from_" not in changes:
             values |= {"from": None, "to": None}
         default = Scope(zone=self.zone)._values()
         return urlencode([(key, str(value)) for key, value in values.items() if value not in (None, "") and value != default.get(key)])
@@ -83,7 +126,8 @@ class Scope:
 
     def elsewhere(self, path: str) -> str:
         """Link to another page: window, language, theme and live go along, the selection stays behind."""
-        return replace(self, unit=None, rack=None, device="", metric="").link(path)
+        view = Scope(window=self.window, start=self.start, end=self.end, lang=self.lang, theme=self.theme, live=self.live, zone=self.zone)
+        return view.link(path)
 
     def topic(self, panel_id: str) -> str:
         """The live topic of a panel seen in this scope; equal for all viewers who see the same."""
@@ -95,8 +139,23 @@ class Scope:
         return {
             "unit": self.unit,
             "rack": self.rack,
+            "module": self.module,
+            "cell": self.cell,
             "device": self.device,
             "metric": self.metric,
+            "product": self.product,
+            "bid": self.bid,
+            "price": self.price,
+            "racks": self.racks,
+            "limit": self.limit,
+            "charge": self.charge,
+            "method": self.method,
+            "against": self.against,
+            "step": self.step,
+            "kind": self.kind,
+            "state": self.state,
+            "severity": self.severity,
+            "alarm": self.alarm,
             "window": self.window,
             "from": written[0],
             "to": written[1],
@@ -113,15 +172,19 @@ def read(query: str, zone: str = "UTC") -> tuple[Scope, tuple[str, ...]]:
     given = dict(parse_qsl(query.lstrip("?"), keep_blank_values=False)) if is_sane else {}
     values: dict[str, Any] = {}
     bad = [] if is_sane else ["query"]
-    for name in ("unit", "rack"):
+    for name in ("unit", "rack", "module", "cell"):
         if name in given:
             _keep(values, bad, name, _number(given[name]))
-    for name in ("device", "metric"):
+    if "alarm" in given:
+        _keep(values, bad, "alarm", _number(given["alarm"], 15))
+    for name in ("device", "metric", "product", "bid", "price", "racks", "limit", "charge", "method", "kind", "state", "severity"):
         if name in given:
             _keep(values, bad, name, given[name] if given[name].isprintable() and len(given[name]) <= 500 else None)
-    for name, choices in (("window", tuple(WINDOWS)), ("lang", LANGUAGES), ("theme", THEMES), ("live", ("0", "1"))):
+    for name, choices in (("window", tuple(WINDOWS)), ("step", tuple(STEPS)), ("lang", LANGUAGES), ("theme", THEMES), ("live", ("0", "1"))):
         if name in given:
             _keep(values, bad, name, given[name] if given[name] in choices else None)
+    if "against" in given:
+        _keep(values, bad, "against", given["against"] if _is_compared(given["against"], zone) else None)
     if "live" in values:
         values["live"] = values["live"] == "1"
     values |= _range(given, bad, ZoneInfo(zone))
@@ -150,9 +213,18 @@ def _offset(at: float, zone: ZoneInfo) -> float:
     return offset.total_seconds() * 1000
 
 
-def _number(text: str) -> int | None:
-    """A unit's or rack's number, 1…9999."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 and int(text) else None
+def _number(text: str, digits: int = 4) -> int | None:
+    """A unit's, rack's or alarm's number, from 1, of at most so many digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits and int(text) else None
+
+
+def _is_compared(text: str, zone: str) -> bool:
+    """A word of AGAINST, a day within reach, or what may be a device's id."""
+    if text in AGAINST:
+        return True
+    if day_of(text) is not None:
+        return _instant(text, ZoneInfo(zone), False) is not None
+    return len(text) <= 200 and text.isprintable() and not text[0].isspace()
 
 
 def _keep(values: dict[str, Any], bad: list[str], name: str, value: Any) -> None:

@@ -1,6 +1,7 @@
 """The frame around every page: navigation, page head, grid of cards, and what stands there when there is no page or no plant."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from dash import dcc, html
@@ -10,7 +11,7 @@ from dashboard.cards import card, icon
 from dashboard.controls import control
 from dashboard.guide import guide, lacks
 from dashboard.header import header
-from dashboard.page import Page, Scope
+from dashboard.page import Page, Panel, Scope
 from dashboard.words import word
 from datastore.store import Store
 
@@ -28,7 +29,12 @@ __all__ = [
     "note",
     "page_head",
     "skeleton",
+    "withheld",
 ]
+
+
+MAIN = 4
+"""So many pages stand in the bar of a phone, the others behind "more"."""
 
 
 def skeleton() -> html.Div:
@@ -40,6 +46,8 @@ def skeleton() -> html.Div:
             dcc.Store(id="shown"),
             dcc.Store(id="again"),
             html.Div(id="applied", hidden=True),
+            dcc.Store(id="explain-asked"),
+            html.Dialog(html.Div(id="explain-body"), id="explain", className="vd-explained", **{"aria-labelledby": "explain-title"}),
             html.Div(id="nav"),
             html.Div(
                 [
@@ -81,9 +89,17 @@ def nav(pages: Sequence[Page], path: str, scope: Scope) -> list[Any]:
         title=word("collapse", scope.lang),
         **{"data-fold": "1", "aria-label": word("collapse", scope.lang)},
     )
+    is_behind = any(page.path == path for page in pages[MAIN:])
+    more = html.Button(
+        [icon("three-dots"), html.Span(word("nav.more", scope.lang))],
+        type="button",
+        className="vd-nav-link vd-nav-more",
+        **{"data-more": "1", "aria-expanded": "false", "aria-controls": "nav-rest", **({"data-here": "1"} if is_behind else {})},
+    )
     brand = html.Div([icon("lightning-charge-fill"), html.Span(word("product", scope.lang))], className="vd-brand")
     skip = html.A(word("skip", scope.lang), href="#main", className="vd-skip")
-    inner = [brand, html.Div(links, className="vd-nav-links"), fold]
+    rest = html.Div(links[MAIN:], id="nav-rest", className="vd-nav-rest")
+    inner = [brand, html.Div([*links[:MAIN], rest, *([more] if links[MAIN:] else [])], className="vd-nav-links"), fold]
     return [skip, html.Nav(inner, className="vd-nav", **{"aria-label": word("navigation", scope.lang)})]
 
 
@@ -96,7 +112,18 @@ def page_head(page: Page, scope: Scope, store: Store | None) -> list[Any]:
 
 def content(page: Page, scope: Scope) -> list[Any]:
     """The empty cards of a page; each is filled by its own callback."""
-    return [card(panel, scope) for panel in page.panels]
+    return [card(panel, scope) for panel in in_full_rows(page.panels)]
+
+
+def in_full_rows(panels: Sequence[Panel]) -> list[Panel]:
+    """The panels with the last of each row as wide as what is left of its 12 columns: one that is not shown leaves no empty corner."""
+    found: list[Panel] = []
+    taken = 0
+    for place, panel in enumerate(panels):
+        taken = panel.span if taken + panel.span > 12 else taken + panel.span
+        is_last = place + 1 == len(panels) or taken + panels[place + 1].span > 12
+        found.append(replace(panel, span=panel.span + 12 - taken) if is_last and taken < 12 else panel)
+    return found
 
 
 def note(bad: Sequence[str], scope: Scope) -> html.Div | None:
@@ -106,6 +133,12 @@ def note(bad: Sequence[str], scope: Scope) -> html.Div | None:
     return html.Div(
         [icon("info-circle"), html.Span(word("note.query", scope.lang, names=", ".join(bad)))], className="vd-notice", role="status"
     )
+
+
+def withheld(scope: Scope, what: str = "kiosk.withheld") -> html.Div:
+    """The page for paths a kiosk link does not show."""
+    said = [icon("eye-slash"), html.H1(word(what, scope.lang)), html.P(word(f"{what}.lead", scope.lang))]
+    return html.Div(said, className="vd-state vd-missing")
 
 
 def missing(path: str, scope: Scope) -> html.Div:

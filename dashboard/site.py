@@ -1,9 +1,10 @@
 """The Dash app as it is served: one HTML page with our theme, a Content-Security-Policy, 404 for paths nobody claims."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import flask
 import plotly
@@ -11,29 +12,36 @@ from dash import Dash
 from dash.fingerprint import build_fingerprint
 from markupsafe import escape
 
-from dashboard import door, packed, theme
+from dashboard import door, embed, packed, theme
 from dashboard.book import Book
+from dashboard.page import Panel
+from dashboard.pictures import has_picture
 from dashboard.scope import Scope, read
 from dashboard.shell import skeleton
+from dashboard.visitor import is_shown, may_see, visitor
 from dashboard.words import word
 from services.config import Config
 
+REFRESH_S = 60
+"""How often a browser without scripts loads the page again."""
 HERE = Path(__file__).parent
 VENDORED = ("bootstrap/bootstrap.min.css", "bootstrap-icons/bootstrap-icons.min.css", "inter/inter.css")
 
 INDEX = """<!DOCTYPE html>
-<html lang="{lang}" data-bs-theme="{theme}">
+<html lang="{lang}" data-bs-theme="{theme}"{marks}>
 <head>
 {metas}
 <title>{title}</title>
+<noscript><meta http-equiv="refresh" content="{refresh}"></noscript>
 <link rel="icon" type="image/svg+xml" href="/assets/icon.svg">
+{ahead}
 {vendored}
 <style>{tokens}</style>
 {css}
 </head>
 <body>
 {app_entry}
-<noscript>{script}</noscript>
+<noscript>{unscripted}</noscript>
 <footer>{config}{scripts}{renderer}</footer>
 </body>
 </html>"""
@@ -43,6 +51,7 @@ class Site(Dash):
     """Dash with our HTML around it: language and theme are right before the first script runs."""
 
     zone = "UTC"
+    book = Book({}, {})
 
     def _config(self) -> dict[str, Any]:
         """What the renderer is told: also where plotly.js is, under an address that browsers may keep."""
@@ -51,15 +60,49 @@ class Site(Dash):
 
     def interpolate_index(self, **parts: Any) -> str:
         scope = asked(self.zone)
+        charts = charted(self.book)
         return INDEX.format(
             lang=scope.lang,
             theme=scope.theme,
             title=escape(self.title),
             vendored=vendored(),
+            ahead=ahead() if charts else "",
             tokens=theme.css(),
-            script=word("login.script", scope.lang),
+            marks=marks(),
+            refresh=REFRESH_S,
+            unscripted=unscripted(charts, scope),
             **{name: parts[name] for name in ("metas", "css", "app_entry", "config", "scripts", "renderer")},
         )
+
+
+def marks() -> str:
+    """What the style of a wall screen and of a frame hangs on, there before any script."""
+    request = flask.request
+    is_wall = request.args.get("kiosk") == "1" or "link" in request.args
+    is_alone = request.path.startswith(embed.PREFIX)
+    return ' data-kiosk="1"' * is_wall + ' data-embed="1"' * is_alone
+
+
+def charted(book: Book) -> list[Panel]:
+    """The panels with charts of the page that is asked for, as far as the visitor may see them."""
+    request, me = flask.request, visitor()
+    single = embed.panel_at(book, request.path)
+    page = book.pages.get(request.path)
+    panels = [single] if single else page.panels if page and me.may_open(page.path) else []
+    return [panel for panel in panels if may_see(me, panel) and is_shown(me, panel) and has_picture(panel)]
+
+
+def unscripted(shown: Sequence[Panel], scope: Scope) -> str:
+    """What a browser without scripts shows of a page: pictures of its charts, which the server draws (`dashboard.pictures`)."""
+    if not shown:
+        return f"<p>{escape(word('wall.script.none', scope.lang))}</p>"
+    request = flask.request
+    link = {"link": request.args["link"]} if "link" in request.args else {}
+    query = "&".join(filter(None, (scope.query(live=None), urlencode(link))))
+    pictures = [
+        f'<img src="/panels/{escape(panel.id)}.png?{escape(query)}" alt="{escape(word(panel.title, scope.lang))}">' for panel in shown
+    ]
+    return f"<div class='vd-unscripted'><p>{escape(word('wall.script', scope.lang))}</p>{''.join(pictures)}</div>"
 
 
 @cache
@@ -68,6 +111,13 @@ def plotly_address() -> str:
     file = "package_data/plotly.min.js"
     stamp = packed.mark(Path(plotly.__file__).parent / file)
     return f"/_dash-component-suites/plotly/{build_fingerprint(file, plotly.__version__, stamp)}"
+
+
+@cache
+def ahead() -> str:
+    """On a page with charts, what draws them is fetched with all the rest, not only when the first one is there."""
+    scripts = (plotly_address(), "/_dash-component-suites/dash/dcc/async-graph.js")
+    return "\n".join(f'<link rel="preload" as="script" href="{script}">' for script in scripts)
 
 
 def asked(zone: str) -> Scope:
@@ -100,6 +150,16 @@ def policy(hashes: tuple[str, ...], embed_origins: tuple[str, ...]) -> str:
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
+def _seen_by_screens(view: Any) -> Any:
+    """The frame of all pages, which knows nothing of the plant: whoever may see a panel may have it."""
+
+    def index(**path: str) -> Any:
+        return view(**path)
+
+    index.permission = "panels"  # type: ignore[attr-defined]  # read by the guard
+    return index
+
+
 def create(server: flask.Flask, config: Config, book: Book) -> Site:
     """Dash on `server`, everything served from here, nothing registered process-wide: several may live side by side."""
     app = Site(
@@ -122,11 +182,13 @@ def create(server: flask.Flask, config: Config, book: Book) -> Site:
         csrf_header_name="X-CSRF-TOKEN",
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1, viewport-fit=cover"}],
     )
-    app.zone = config.site_tz
+    app.zone, app.book = config.site_tz, book
     app.layout = skeleton
     packed.install(server)
     door.install(server, app)
     index_endpoints = {rule.endpoint for rule in server.url_map.iter_rules() if rule.rule in ("/", "/<path:path>")}
+    for endpoint in index_endpoints:
+        server.view_functions[endpoint] = _seen_by_screens(server.view_functions[endpoint])
 
     @server.after_request
     def dress(response: flask.Response) -> flask.Response:
@@ -135,7 +197,7 @@ def create(server: flask.Flask, config: Config, book: Book) -> Site:
             response.headers.setdefault("X-Content-Type-Options", "nosniff")
             response.headers.setdefault("Referrer-Policy", "same-origin")
             response.headers["Cache-Control"] = "no-store"
-            if response.status_code == 200 and flask.request.path not in book.pages:
+            if response.status_code == 200 and flask.request.path not in book.pages and not embed.panel_at(book, flask.request.path):
                 response.status_code = 404
         return response
 

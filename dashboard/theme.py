@@ -57,7 +57,7 @@ COLOURS: Mapping[str, Mapping[str, str]] = {
         "stale": "#8390a0",
     },
     "light": {
-        "charge": "#0b8a72",
+        "charge": "#087461",
         "discharge": "#1759b8",
         "pv": "#b07d00",
         "grid": "#7a4fc2",
@@ -68,7 +68,7 @@ COLOURS: Mapping[str, Mapping[str, str]] = {
         "frequency": "#3f4b59",
         "target": "#6b7785",
         "limit": "#c2491d",
-        "good": "#0b7a66",
+        "good": "#086150",
         "info": "#1a66b8",
         "warning": "#8f5f00",
         "alarm": "#c22f20",
@@ -80,7 +80,7 @@ COLOURS: Mapping[str, Mapping[str, str]] = {
 
 SERIES: Mapping[str, tuple[str, ...]] = {
     "dark": ("#58a6ff", "#f2c94c", "#5fd6bd", "#e394b8", "#b493e6", "#ff9d73", "#9fb3c8", "#c5e478"),
-    "light": ("#1759b8", "#b07d00", "#0b8a72", "#b8457f", "#7a4fc2", "#c2491d", "#53657a", "#5d7a00"),
+    "light": ("#1759b8", "#b07d00", "#087461", "#b8457f", "#7a4fc2", "#c2491d", "#53657a", "#5d7a00"),
 }
 """For series without a meaning of their own (units, racks, strings), in this order."""
 
@@ -132,7 +132,8 @@ def template(look: str = "dark") -> dict[str, Any]:
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "colorway": list(SERIES[look]),
-            "margin": {"l": 8, "r": 14, "t": 26, "b": 8, "pad": 4},
+            # room for usual labels and the legend: where plotly.js has to widen a margin, it draws the chart a second time
+            "margin": {"l": 66, "r": 14, "t": 47, "b": 47, "pad": 4},
             "xaxis": {
                 **axis,
                 "showgrid": False,

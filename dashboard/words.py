@@ -2,7 +2,32 @@
 
 from collections.abc import Mapping
 
-from dashboard import words_pages
+from dashboard import (
+    words_alarms,
+    words_analysis,
+    words_anomalies,
+    words_bess,
+    words_dataset,
+    words_explain,
+    words_explain_inputs,
+    words_explain_panels,
+    words_files,
+    words_forecasts,
+    words_kiosk,
+    words_notes,
+    words_operate,
+    words_pages,
+    words_plans,
+    words_power,
+    words_pv,
+    words_report,
+    words_schedule,
+    words_scope,
+    words_settings,
+    words_settlement,
+    words_state,
+    words_twin,
+)
 from dashboard.scope import LANGUAGES
 
 Texts = Mapping[str, tuple[str, str, str]]
@@ -24,7 +49,6 @@ SHELL: Texts = {
     "range.from": ("From", "起", "Desde"),
     "range.to": ("To", "迄", "Hasta"),
     "range.apply": ("Show", "顯示", "Mostrar"),
-    "range.clear": ("Back to 24 h", "回到 24 時", "Volver a 24 h"),
     "live": ("Live", "即時", "En vivo"),
     "live.toggle": ("Live updates", "即時更新", "Actualización en vivo"),
     "live.paused": ("Paused", "已暫停", "En pausa"),
@@ -74,7 +98,6 @@ SHELL: Texts = {
     "login.script": ("Logging in needs JavaScript.", "登入需要 JavaScript。", "Para entrar hace falta JavaScript."),
     "simulated": ("Simulated", "模擬資料", "Simulado"),
     "simulated.note": ("These values come from the simulated plant", "這些數值來自模擬電廠", "Estos valores son de la planta simulada"),
-    "panel.csv": ("Download as CSV", "下載 CSV", "Descargar CSV"),
     "panel.full": ("Full screen", "全螢幕", "Pantalla completa"),
     "panel.close": ("Close full screen", "離開全螢幕", "Salir de pantalla completa"),
     "panel.loading": ("Loading", "載入中", "Cargando"),
@@ -135,7 +158,33 @@ def _merge(*parts: Texts) -> dict[str, tuple[str, str, str]]:
     return merged
 
 
-WORDS: Texts = _merge(SHELL, words_pages.WORDS)
+WORDS: Texts = _merge(
+    SHELL,
+    words_pages.WORDS,
+    words_analysis.WORDS,
+    words_anomalies.WORDS,
+    words_bess.WORDS,
+    words_dataset.WORDS,
+    words_power.WORDS,
+    words_pv.WORDS,
+    words_report.WORDS,
+    words_settings.WORDS,
+    words_operate.WORDS,
+    words_schedule.WORDS,
+    words_plans.WORDS,
+    words_settlement.WORDS,
+    words_files.WORDS,
+    words_forecasts.WORDS,
+    words_alarms.WORDS,
+    words_scope.WORDS,
+    words_kiosk.WORDS,
+    words_notes.WORDS,
+    words_state.WORDS,
+    words_twin.WORDS,
+    words_explain.WORDS,
+    words_explain_inputs.WORDS,
+    words_explain_panels.WORDS,
+)
 
 
 def word(key: str, lang: str = "en", **values: object) -> str:

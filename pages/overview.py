@@ -11,14 +11,16 @@ from dashboard.figures.lines import lines
 from dashboard.figures.stack import stack
 from dashboard.loads import keyfigures, overview
 from dashboard.loads import topology as nodes
+from dashboard.loads.against import comparable, period_options
 from dashboard.loads.rackmap import rack_map, rack_map_frame
-from dashboard.page import Page, Panel
+from dashboard.page import Control, Page, Panel
 
 PAGE = Page(
     path="/",
     title="page.overview",
     order=10,
     icon="speedometer2",
+    controls=(Control("against", "control.against", period_options, all_="against.none"),),
     panels=(
         tiles_panel("overview-tiles", "panel.tiles", keyfigures.tiles),
         Panel("overview-flow", "panel.flow", overview.flow_table, flow, overview.flow_frame, span=4, height=320, is_current=True),
@@ -43,7 +45,9 @@ PAGE = Page(
             height=340,
             is_current=True,
         ),
-        Panel("overview-frequency", "panel.frequency", overview.frequency_table, lines, overview.frequency_frame, span=8, height=340),
+        comparable(
+            Panel("overview-frequency", "panel.frequency", overview.frequency_table, lines, overview.frequency_frame, span=8, height=340)
+        ),
         Panel(
             "overview-alarms",
             "panel.alarms",

@@ -6,11 +6,14 @@
   const LOST = 8000;          // no frame for this long while connected: say so [ms]
   const STALE = 30000;        // the newest reading is older than this: say so [ms]
   const MISSED = 5000;        // away for longer than this: draw again instead of leaving a gap [ms]
+  const AGAIN = 10000;        // a panel drawn while the store was silent is asked for again this often [ms]
   const MARGIN = 300;         // panels this near the screen count as visible [px]
   const BACK_OFF = [500, 1000, 2000, 4000, 8000, 15000];
   const MOST_POINTS = 4000;   // per live trace
+  const SLOWEST = 5000;       // a chart is drawn at least this often [ms]
+  const SHARE = 0.02;         // of the processor that one chart may take to draw what is new
 
-  let socket = null, tries = 0, retry = 0, hiddenSince = 0, offlineSince = 0, heard = 0, plantAt = 0, skew = 0;
+  let socket = null, tries = 0, retry = 0, hiddenSince = 0, offlineSince = 0, heard = 0, plantAt = 0, skew = 0, triedAt = 0;
   const subscribed = new Set();
   const tokens = new Map();   // topic → last redraw token
 
@@ -36,6 +39,13 @@
   }
 
   function now() { return Date.now() + skew; }
+  window.voltdeckNow = now;
+
+  // For a wall screen: when the plant was last heard [epoch ms, 0 = not known], and since when this page hears nothing [0 = it does].
+  window.voltdeckLive = function () {
+    const isOpen = socket && socket.readyState === WebSocket.OPEN;
+    return { at: plantAt, lostSince: !isOpen ? offlineSince : heard && Date.now() - heard > LOST ? heard : 0 };
+  };
 
   function age(ms) {
     const s = Math.max(0, Math.round(ms / 1000));
@@ -47,9 +57,12 @@
   }
 
   // --- wishes ------------------------------------------------------------------------------------------------------------------
+  function isInReach(box) { return box.bottom > -MARGIN && box.top < innerHeight + MARGIN; }
+  window.voltdeckInReach = isInReach;
+
   function isNear(element) {
     const box = element.getBoundingClientRect();
-    return box.bottom > -MARGIN && box.top < innerHeight + MARGIN && box.width + box.height > 0;
+    return isInReach(box) && box.width + box.height > 0;
   }
 
   function wanted() {
@@ -85,7 +98,7 @@
   // --- the wire ----------------------------------------------------------------------------------------------------------------
   function connect() {
     const url = (location.protocol === "https:" ? "wss://" : "ws://") + location.host + "/ws/" + clientId;
-    const mine = new WebSocket(url);
+    const mine = new WebSocket(url, window.voltdeckKiosk ? window.voltdeckKiosk.protocols : []); // a kiosk link travels as a subprotocol
     socket = mine;
     mine.onopen = function () {
       tries = 0;
@@ -177,44 +190,86 @@
     try { return window.dash_ag_grid.getApi(id.startsWith("{") ? JSON.parse(id) : id); } catch (_) { return null; }
   }
 
+  // A frame changes data and layout where they lie, then the chart is drawn once: each call of plotly.js would draw it again. A chart that
+  // takes long to draw, or in which a pixel stands for many frames, is drawn less often; what came meanwhile shows then.
+  // plot → {data: of which figure, said: what the last frame changed in it, waits: to be drawn, drawn: when, took: how long [ms]}
+  const pictures = new WeakMap();
   function draw(plot, frame) {
-    if (frame.extend) extend(plot, frame.extend);
-    (frame.restyle || []).forEach(function (change) { window.Plotly.restyle(plot, change.set, change.traces); });
-    if (frame.relayout) window.Plotly.relayout(plot, frame.relayout);
+    const picture = pictures.get(plot) || { data: null, said: "", waits: false, drawn: 0, took: 0 };
+    pictures.set(plot, picture);
+    const said = JSON.stringify([frame.restyle, frame.relayout]);
+    const isNews = (said !== picture.said || plot.data !== picture.data) && !!(frame.restyle || frame.relayout);
+    picture.said = said;
+    picture.data = plot.data;
+    if (isNews) {
+      (frame.restyle || []).forEach(function (change) {
+        const traces = change.traces || plot.data.map(function (_, i) { return i; });
+        for (const [path, values] of Object.entries(change.set)) {
+          traces.forEach(function (index, i) {
+            if (plot.data[index]) set(plot.data[index], path, Array.isArray(values) ? values[i % values.length] : values);
+          });
+        }
+      });
+      for (const [path, value] of Object.entries(frame.relayout || {})) set(plot.layout, path, value);
+    }
+    const isMoved = frame.extend && extend(plot, frame.extend);
+    if (isNews || isMoved) picture.waits = true;
+    if (!picture.waits) return;
+    const at = performance.now();
+    if (at - picture.drawn < pace(plot, frame.extend, picture.took) - PERIOD / 2) return;
+    picture.drawn = at;
+    picture.waits = false;
+    window.Plotly.redraw(plot);
+    picture.took = performance.now() - at;
   }
 
-  // One more point per trace. Inside the bucket of the last point the point is renewed instead, so that a day in minutes stays a day in minutes.
+  // How long a chart may stand [ms]: an eighth of what a pixel of its width stands for, and so long that drawing it keeps to its share.
+  function pace(plot, one, took) {
+    const still = one && one.span ? one.span / (8 * Math.max(1, plot.clientWidth)) : 0;
+    return Math.min(SLOWEST, Math.max(PERIOD, still, took / SHARE));
+  }
+
+  // `annotations[0].text` of a layout, `marker.color` of a trace.
+  function set(target, path, value) {
+    const keys = path.split(/[.[\]]+/).filter(Boolean), last = keys.pop();
+    for (const key of keys) {
+      if (target[key] === undefined || target[key] === null) target[key] = {};
+      target = target[key];
+    }
+    target[last] = value;
+  }
+
+  // One more point per trace, and the axis follows the newest, keeping its length; whether anything moved. Inside the bucket of the last
+  // point the point is renewed instead, so that a day in minutes stays a day in minutes.
   function extend(plot, one) {
-    const traces = one.traces || one.y.map(function (_, i) { return i; });
-    const more = { x: [], y: [], on: [] };
-    let moved = false;
+    const traces = one.traces || one.y.map(function (_, i) { return i; }), most = room(one);
+    let isMoved = false;
     traces.forEach(function (index, i) {
       const trace = plot.data[index];
       if (!trace || !Array.isArray(trace.x) || one.y[i] === undefined) return;
       const last = trace.x.length ? Number(trace.x[trace.x.length - 1]) : -Infinity;
       if (one.bucket && trace.x.length && Math.floor(one.x / one.bucket) <= Math.floor(last / one.bucket)) {
         if (one.x >= last) trace.y[trace.y.length - 1] = one.y[i];
-        moved = true;
       } else if (one.x > last) {
-        more.x.push([one.x]);
-        more.y.push([one.y[i]]);
-        more.on.push(index);
+        trace.x.push(one.x);
+        trace.y.push(one.y[i]);
+        const old = trace.x.length - most;
+        if (old > 0) [trace.x, trace.y].forEach(function (column) { column.splice(0, old); });
+      } else {
+        return;
       }
+      isMoved = true;
     });
-    if (more.on.length) window.Plotly.extendTraces(plot, { x: more.x, y: more.y }, more.on, room(one));
-    else if (moved) window.Plotly.redraw(plot);
-    slide(plot, one);
+    if (plot.layout.xaxis && one.span) {
+      plot.layout.xaxis.range = [one.x - one.span, one.x];
+      isMoved = true;
+    }
+    return isMoved;
   }
 
   // As many points as the window has buckets: what slid out on the left must not stretch the axes.
   function room(one) {
     return one.span && one.bucket ? Math.max(60, Math.min(MOST_POINTS, Math.ceil(one.span / one.bucket) + 2)) : MOST_POINTS;
-  }
-
-  // The axis follows the newest point, keeping its length.
-  function slide(plot, one) {
-    const axis = plot.layout.xaxis;
-    if (axis && one.span) window.Plotly.relayout(plot, { "xaxis.range": [one.x - one.span, one.x] });
   }
 
   function redraw(topic, panel, token) {
@@ -234,6 +289,15 @@
     });
   }
 
+  // No frame would bring these back. Viewers who ask in the same seconds share one answer.
+  function retrySilent() {
+    const silent = document.querySelectorAll("[data-retry]");
+    if (!silent.length) triedAt = Date.now();
+    if (Date.now() - triedAt < AGAIN) return;
+    triedAt = Date.now();
+    silent.forEach(function (element) { again(element.dataset.retry, "again " + Math.floor(now() / AGAIN)); });
+  }
+
   // --- ages and the pill ----------------------------------------------------------------------------------------------------------
   function ages() {
     document.querySelectorAll(".vd-tile").forEach(function (tile) {
@@ -244,9 +308,9 @@
     document.querySelectorAll("[data-age-of]").forEach(function (element) {
       const root = document.querySelector('.vd-filled[data-panel="' + element.dataset.ageOf + '"]');
       const at = root ? Number(root.dataset.at) : 0;
-      const parts = [root && root.dataset.simulated, at && age(now() - at)];
+      const parts = [root && root.dataset.step, root && root.dataset.simulated, at && age(now() - at)];
       put(element, parts.filter(Boolean).join(" · "));
-      element.title = (root && root.dataset.simulatedNote) || "";
+      element.title = [root && root.dataset.stepNote, root && root.dataset.simulatedNote].filter(Boolean).join("\n");
     });
     document.querySelectorAll(".vd-age[data-at]").forEach(function (element) {
       put(element, age(now() - Number(element.dataset.at)));
@@ -287,8 +351,8 @@
       if (!zooms || from === undefined || to === undefined) return;
       clearTimeout(zoomTimer);
       zoomTimer = setTimeout(function () {
-        window.voltdeckShell.change({ from: stamp(from), to: stamp(to), window: null });
-      }, 250);
+        window.voltdeckShell.change({ from: stamp(from), to: stamp(to) });
+      }, 30);
     });
     plot.on("plotly_doubleclick", function () {
       if (zooms && new URLSearchParams(location.search).has("from")) history.back();
@@ -306,7 +370,9 @@
   }
 
   // Rows with a `href` open it; the id of the grid is on the element AG Grid lives in.
-  document.addEventListener("click", function (event) {
+  document.addEventListener("click", openRow);
+  document.addEventListener("keydown", function (event) { if (event.key === "Enter") openRow(event); });
+  function openRow(event) {
     const row = event.target.closest && event.target.closest(".ag-row");
     if (!row) return;
     const holder = row.closest("[data-panel]");
@@ -316,7 +382,7 @@
     if (!element) return;
     const node = gridApi(element.id).getRowNode(row.getAttribute("row-id"));
     if (node && node.data && typeof node.data.href === "string") window.voltdeckShell.go(node.data.href);
-  });
+  }
 
   // --- rhythm --------------------------------------------------------------------------------------------------------------------
   function look() {
@@ -326,6 +392,7 @@
     word("live"); // takes over words and the server's clock when the header changed
     if (document.hidden) return;
     reconcile();
+    retrySilent();
     ages();
     pill();
   }
@@ -344,7 +411,9 @@
   setInterval(look, PERIOD);
   setInterval(function () { send({ type: "ping" }); }, 20000);
   let soon = 0;
-  function isNews(change) { // our own writing of ages and numbers is only text
+  function isNews(change) { // our own writing of ages and numbers is only text, and a chart that we know draws itself
+    const plot = change.target.closest && change.target.closest(".js-plotly-plot");
+    if (plot && plot.dataset.hooked) return false;
     return change.type === "attributes" || Array.prototype.some.call(change.addedNodes, function (node) { return node.nodeType === 1; });
   }
   new MutationObserver(function (changes) {

@@ -38,12 +38,15 @@
     if (link && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       if (!link.dataset.stay) closeMenus(null);
-      go(link.href);
+      more(false);
+      go(link.dataset.made ? later(link) : link.href);
       return;
     }
     const button = event.target.closest("button");
+    if (!button || !button.dataset.more) more(false);
     if (!button) return;
     if (button.dataset.fold) fold(!document.body.classList.contains("vd-folded"));
+    else if (button.dataset.more) more(button.getAttribute("aria-expanded") !== "true");
     else if (button.dataset.full) full(button.dataset.full);
     else if (button.dataset.range) range();
     else if (button.dataset.logout) logout();
@@ -67,7 +70,9 @@
     }
     if (event.key === "Escape") {
       const open = document.querySelector("details.vd-menu[open]");
-      if (open) {
+      if (more(false)) {
+        document.querySelector("[data-more]").focus();
+      } else if (open) {
         open.open = false;
         open.querySelector("summary").focus();
       } else {
@@ -76,13 +81,44 @@
     }
   });
 
+  // Days and times of day → the range; a day without a time is meant as a whole.
   function range() {
-    const from = document.getElementById("range-from");
-    const to = document.getElementById("range-to");
-    const [start, end] = [from.value || to.value, to.value || from.value].sort();
-    if (!start) return from.focus();
+    const [from, fromTime, to, toTime, against] = ["from", "from-time", "to", "to-time", "against"].map(function (name) {
+      const field = document.getElementById("range-" + name);
+      return field ? field.value : "";
+    });
+    const values = against ? { against: against } : {};
+    if (from || to) {
+      let start = from || to, end = to || from;
+      if (!fromTime && !toTime && start > end) [start, end] = [end, start];
+      values.from = start + (fromTime ? "T" + fromTime : "");
+      values.to = end + (toTime ? "T" + toTime : "");
+    }
+    if (!Object.keys(values).length) return document.getElementById("range-from").focus();
     closeMenus(null);
-    change({ from: start, to: end, window: null });
+    change(values);
+  }
+
+  // A link to a range that ended when it was made, moved on by the time since.
+  function later(link) {
+    const target = new URL(link.href, location.href), since = (window.voltdeckNow ? window.voltdeckNow() : Date.now()) - Number(link.dataset.made);
+    if (since > 60000) {
+      ["from", "to"].forEach(function (name) {
+        const at = Date.parse(target.searchParams.get(name) + "Z");
+        if (at) target.searchParams.set(name, new Date(at + since).toISOString().slice(0, 19));
+      });
+    }
+    return target.href;
+  }
+
+  // The pages that have no place in the bar of a phone.
+  function more(isOpen) {
+    const button = document.querySelector("[data-more]");
+    if (!button || (button.getAttribute("aria-expanded") === "true") === isOpen) return false;
+    button.setAttribute("aria-expanded", String(isOpen));
+    document.body.classList.toggle("vd-more", isOpen);
+    if (isOpen) document.querySelector("#nav-rest a").focus();
+    return true;
   }
 
   // --- folding, full screen ------------------------------------------------------------------------------------------------
@@ -149,9 +185,29 @@
     if (!match) return Promise.resolve(false);
     renewing = renewing || plainFetch("/api/v1/auth/refresh", {
       method: "POST", credentials: "same-origin", headers: { "X-CSRF-TOKEN": decodeURIComponent(match[1]), "Content-Type": "application/json" }, body: "{}",
-    }).then(function (answer) { return answer.ok; }, function () { return false; }).finally(function () { renewing = null; });
+    }).then(function (answer) {
+      if (answer.status === 401) document.cookie = "csrf_refresh_token=; Max-Age=0; path=/"; // it has ended: not asked for again
+      return answer.ok;
+    }, function () { return false; }).finally(function () { renewing = null; });
     return renewing;
   }
+
+  // An open server takes an expired session for nobody instead of refusing it: it is renewed before that, or found again after a pause.
+  const RENEW = 600000, ANONYMOUS = 60000;
+  function isDue(store, name, after) {
+    if (Date.now() - Number(store.getItem(name)) < after) return false;
+    store.setItem(name, Date.now());
+    return true;
+  }
+  function stay() {
+    if (document.documentElement.dataset.kiosk || !/(?:^|; )csrf_refresh_token=./.test(document.cookie)) return;
+    const isNobody = !!document.querySelector('#header a[href^="/login"]');
+    let due = false;
+    try { due = isNobody ? isDue(sessionStorage, "vd-found", ANONYMOUS) : isDue(localStorage, "vd-renewed", RENEW); } catch (_) { /* private mode */ }
+    if (due) renew().then(function (done) { if (done && isNobody) location.reload(); });
+  }
+  setTimeout(stay, 3000);
+  setInterval(stay, 30000);
   window.fetch = async function (input, init) {
     const answer = await plainFetch(input, init);
     const path = new URL(input instanceof Request ? input.url : input, location.href).pathname;
@@ -162,7 +218,8 @@
       again.headers = Object.assign({}, init && init.headers, csrf ? { "X-CSRF-TOKEN": decodeURIComponent(csrf[1]) } : {});
       return plainFetch(input, again);
     }
-    location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
+    const isWall = document.documentElement.dataset.kiosk; // nobody there can log in
+    location.assign(isWall ? "/kiosk?ended=1" : "/login?next=" + encodeURIComponent(location.pathname + location.search));
     return answer;
   };
 
@@ -176,7 +233,20 @@
     return none;
   }
 
-  // Values of controls → the query. Controls also fire when they are drawn: then they agree with the scope and nothing happens.
+  // Controls somebody has touched since they were last asked. Others fire only because they were drawn, some with what holds while
+  // nothing is chosen: that must not become a choice, for the whole page would be asked for again.
+  const touched = new Set();
+  ["input", "change"].forEach(function (kind) {
+    document.addEventListener(kind, function (event) {
+      for (let element = event.target; element && element.getAttribute; element = element.parentElement) {
+        if (!/^\{.*"type":"controls?"/.test(element.id)) continue;
+        touched.add(JSON.parse(element.id).id);
+        return;
+      }
+    }, true);
+  });
+
+  // Values of controls → the query.
   function choose(single, many, scope) {
     const context = window.dash_clientside.callback_context;
     const shown = new URLSearchParams(scope ? scope.query : "");
@@ -184,14 +254,32 @@
     context.triggered.forEach(function (one) {
       const name = JSON.parse(one.prop_id.slice(0, one.prop_id.lastIndexOf("."))).id;
       const text = Array.isArray(one.value) ? one.value.join(",") : one.value === "*" || one.value === null || one.value === undefined ? "" : String(one.value);
-      if ((shown.get(name) || "") !== text) values[name] = text;
+      if (touched.delete(name) && (shown.get(name) || "") !== text) values[name] = text;
     });
-    if ("unit" in values && !("rack" in values)) values.rack = null; // the rack belonged to the other unit
+    // what was chosen inside the other unit, rack or module is not in this one
+    const inside = { unit: ["rack", "module", "cell"], module: ["cell"] };
+    for (const [name, parts] of Object.entries(inside)) {
+      if (name in values) parts.forEach(function (part) { if (!(part in values)) values[part] = null; });
+    }
+    // nor is it compared with a neighbour of the other one
+    const isPeriod = /^(before|day|week|month|\d{4}-\d\d-\d\d)?$/.test(shown.get("against") || "");
+    if (!isPeriod && !("against" in values) && ["unit", "device"].some(function (name) { return name in values && shown.has(name); })) values.against = null;
     if (Object.keys(values).length) change(values);
     return window.dash_clientside.no_update;
   }
 
+  // The largest script of later pages comes while nothing else does: then opening one costs no more than its data.
+  const LATER = ["/_dash-component-suites/dash_ag_grid/async-community.js"], QUIET = 4000;
+  window.addEventListener("load", function () {
+    if (navigator.connection && navigator.connection.saveData) return;
+    const idle = window.requestIdleCallback || setTimeout;
+    setTimeout(function () {
+      idle(function () { LATER.forEach(function (path) { plainFetch(path, { priority: "low" }).catch(function () {}); }); });
+    }, QUIET);
+  });
+
   window.voltdeckShell = { go: go, change: change, fit: fit };
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { voltdeck: { apply: apply, choose: choose } });
+  window.dash_clientside = Object.assign({}, window.dash_clientside);
+  window.dash_clientside.voltdeck = Object.assign({}, window.dash_clientside.voltdeck, { apply: apply, choose: choose });
   try { if (localStorage.getItem("vd-folded")) document.body.classList.add("vd-folded"); } catch (_) { /* private mode */ }
 })();

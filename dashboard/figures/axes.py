@@ -8,6 +8,7 @@ import numpy as np
 
 from dashboard import theme
 from dashboard.scope import Scope
+from plant.quantity import quantity
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Figure = dict[str, Any]
@@ -107,6 +108,17 @@ def limit_marks(limits: Sequence[Limit], scope: Scope, span: tuple[float, float]
             }
         )
     return shapes, notes
+
+
+def differing(numbers: Numbers, unit: str, decimals: int) -> list[str]:
+    """` · Δ +23 kW` per number; "" where it is not known."""
+    return [f" · Δ {'+' if value > 0 else ''}{quantity(value, unit, decimals)}" if np.isfinite(value) else "" for value in numbers]
+
+
+def remark(text: str) -> list[Figure]:
+    """A sentence at the top right of a chart, if there is one."""
+    corner = {"xref": "paper", "yref": "paper", "x": 1, "y": 1, "xanchor": "right", "yanchor": "bottom"}
+    return [{**corner, "text": text, "showarrow": False, "font": {"size": 11}}] if text else []
 
 
 def layout(scope: Scope, **parts: Any) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from typing import Any
 
 from dash import html
 
+from dashboard.bell import alarm_lines
 from dashboard.cards import icon
 from dashboard.page import Scope, Table
 from dashboard.words import word
-from plant.model import Alarm
 
 ICONS = {
     "site": "geo-alt",
@@ -47,14 +47,8 @@ def _box(node: str, group: str, state: str, detail: str, *, scope: Scope) -> htm
 
 
 def ticker(table: Table, scope: Scope) -> html.Div:
-    """`table.more["alarms"]`: the alarms, worst and newest first; none is good news and said so."""
-    alarms: list[Alarm] = table.more["alarms"]
-    if not alarms:
+    """`table.more` has `alarms` and what is `said` of them, worst and newest first; none is good news and said so."""
+    lines = alarm_lines(table, scope)
+    if not lines:
         return html.Div([icon("check-circle"), html.Span(word("alarms.none", scope.lang))], className="vd-calm")
-    return html.Div([_line(alarm, scope) for alarm in alarms], className="vd-ticker", tabIndex=0)
-
-
-def _line(alarm: Alarm, scope: Scope) -> html.Div:
-    tag = html.Span(word(f"severity.{alarm.severity}", scope.lang), className="vd-tag", **{"data-tone": alarm.severity})
-    age = html.Span(className="vd-age", **{"data-at": str(alarm.raised)})
-    return html.Div([html.Div([tag, html.Strong(alarm.device_id), age]), html.P(alarm.message)], className="vd-alarm-line")
+    return html.Div(lines, className="vd-ticker", tabIndex=0)

@@ -5,10 +5,10 @@ from typing import Any
 
 from dashboard import theme
 from dashboard.figures.axes import Figure
-from dashboard.format import DASH, quantity
 from dashboard.page import Table
 from dashboard.scope import Scope
 from dashboard.words import word
+from plant.quantity import DASH, quantity
 
 NODES = ("pv", "battery", "grid", "aux")
 PLACES: Mapping[str, tuple[float, float]] = {"pv": (-0.7, 0.5), "battery": (-0.7, -0.5), "grid": (0.7, 0.5), "aux": (0.7, -0.5)}

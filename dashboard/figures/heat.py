@@ -7,9 +7,9 @@ import numpy as np
 
 from dashboard import theme
 from dashboard.figures.axes import Figure, number_format, plain
-from dashboard.format import DASH
 from dashboard.page import Table
 from dashboard.scope import Scope
+from plant.quantity import DASH
 
 FRAME = 0.42
 """Half the side of the frame around a marked element, of an element's: inside it, and clear of a number in its middle."""
@@ -20,7 +20,7 @@ class Heat:
     """How a table of one value per element becomes a picture: `rows` × `columns` names, quantity, colour scale, `low`…`high` of the scale
     (None = from the values, at least `least` wide). `column` names the table's value column; optional columns are `row`, `column` (places),
     `mark` (bool: worth a look), `note` (whom the pointer names), `href` (what a click opens).
-    `numbers` writes the values into the fields with so many decimals."""
+    `numbers` writes the values into the fields with so many decimals; `lane` frames a whole column; `tail` ends the pointer's sentence."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
@@ -36,6 +36,8 @@ class Heat:
     numbers: int | None = None
     selected: tuple[int, int] | None = None
     middle: float | None = None
+    lane: int | None = None
+    tail: str = ""
 
 
 def heat(table: Table, scope: Scope) -> Figure:
@@ -68,7 +70,7 @@ def heat(table: Table, scope: Scope) -> Figure:
             "tickformat": number_format(_tick_decimals(low, high, spec.decimals)),
         },
         "text": texts(table, spec, places, shape),
-        "hovertemplate": f"%{{text}}: %{{z:{number_format(spec.decimals)}}} {spec.unit}".rstrip() + "<extra></extra>",
+        "hovertemplate": hover(spec),
     }
     if "href" in table.columns:
         trace["customdata"] = spread(table.columns["href"], places, shape, "")
@@ -76,6 +78,11 @@ def heat(table: Table, scope: Scope) -> Figure:
         trace["texttemplate"] = f"%{{z:{number_format(spec.numbers)}}}"
         trace["textfont"] = {"size": 10}
     return {"data": [trace, *_marks(table, places, scope)], "layout": _layout(spec, z, scope)}
+
+
+def hover(spec: Heat) -> str:
+    """What the pointer says of an element: who it is, its value, and what all have in common."""
+    return f"%{{text}}: %{{z:{number_format(spec.decimals)}}} {spec.unit}".rstrip() + spec.tail + "<extra></extra>"
 
 
 def where(table: Table) -> tuple[Any, Any]:
@@ -147,7 +154,7 @@ def _layout(spec: Heat, z: Any, scope: Scope) -> dict[str, Any]:
     layout: dict[str, Any] = {
         "hovermode": "closest",
         "dragmode": False,
-        "margin": {"t": 8, "r": 4},
+        "margin": {"l": 60, "t": 8, "r": 64, "b": 43},
         "xaxis": _names(spec.columns, spec.column_title) | {"fixedrange": True},
         "yaxis": _names(spec.rows, spec.row_title) | {"autorange": "reversed", "fixedrange": True, "showgrid": False},
         "annotations": []
@@ -159,19 +166,24 @@ def _layout(spec: Heat, z: Any, scope: Scope) -> dict[str, Any]:
     }
     if spec.selected is not None:
         row, column = spec.selected
-        layout["shapes"] = [
-            {
-                "type": "rect",
-                "layer": "above",
-                "x0": column - 0.5,
-                "x1": column + 0.5,
-                "y0": row - 0.5,
-                "y1": row + 0.5,
-                "line": {"color": ramp["text"], "width": 2},
-                "fillcolor": "rgba(0,0,0,0)",
-            }
-        ]
+        layout["shapes"].append(_frame((column, column), (row, row), ramp["text"]))
+    if spec.lane is not None:
+        layout["shapes"].append(_frame((spec.lane, spec.lane), (0, len(spec.rows) - 1), ramp["text"]))
     return layout
+
+
+def _frame(columns: tuple[int, int], rows: tuple[int, int], colour: str) -> Figure:
+    """A frame around elements, from the first to the last column and row."""
+    return {
+        "type": "rect",
+        "layer": "above",
+        "x0": columns[0] - 0.5,
+        "x1": columns[1] + 0.5,
+        "y0": rows[0] - 0.5,
+        "y1": rows[1] + 0.5,
+        "line": {"color": colour, "width": 2},
+        "fillcolor": "rgba(0,0,0,0)",
+    }
 
 
 def _names(names: tuple[str, ...], title: str) -> dict[str, Any]:

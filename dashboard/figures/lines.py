@@ -7,11 +7,25 @@ from typing import Any
 import numpy as np
 
 from dashboard import theme
-from dashboard.figures.axes import Figure, Limit, Numbers, limit_marks, number_format, padded, plain, time_axis, times, value_axis
+from dashboard.figures.axes import (
+    Figure,
+    Limit,
+    Numbers,
+    differing,
+    limit_marks,
+    number_format,
+    padded,
+    plain,
+    remark,
+    time_axis,
+    times,
+    value_axis,
+)
 from dashboard.figures.gaps import stretches, unbroken
-from dashboard.format import quantity
+from dashboard.figures.notes import noted
 from dashboard.page import Table
 from dashboard.scope import Scope
+from plant.quantity import quantity
 
 ROW_GAP = 0.06
 LABELLED = 4
@@ -23,7 +37,8 @@ LABEL_STEP = 0.075
 @dataclass(frozen=True, slots=True)
 class Line:
     """How one column of the table is drawn: its name and unit, the columns with its bucket extremes (or ""), the meaning of its colour,
-    the width of its buckets [ms] (0 = raw): points stand in the middle of theirs."""
+    the width of its buckets [ms] (0 = raw): points stand in the middle of theirs. `of` is the column this one is compared with: the
+    pointer then tells by how much that one is higher."""
 
     column: str
     name: str
@@ -35,12 +50,14 @@ class Line:
     dash: str = "solid"
     faint: bool = False
     width: int = 0
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
     """What lines share: window [epoch ms UTC], limits by unit, `overlay` puts a second unit on a right axis instead of a row of its own,
-    `floor` are (lowest, highest) values each unit's axis shows at least, `band` is the word for the min–max band."""
+    `floor` are (lowest, highest) values each unit's axis shows at least, `band` is the word for the min–max band,
+    `remark` a sentence at the top right."""
 
     lines: tuple[Line, ...]
     start: int
@@ -50,11 +67,12 @@ class Plot:
     floor: tuple[tuple[str, float | None, float | None], ...] = ()
     band: str = "min–max"
     bars: tuple[str, ...] = ()
+    remark: str = ""
 
 
 def lines(table: Table, scope: Scope) -> Figure:
     """`table.columns` has `at` (epoch ms UTC) and float64 columns with NaN for gaps; `table.more["plot"]` is the Plot. The traces of the
-    lines come first, in the order of the plot, so that live frames may extend them by index; bands follow."""
+    lines come first, in the order of the plot, so that live frames may extend them by index; bands follow, then notes."""
     plot: Plot = table.more["plot"]
     at = np.asarray(table.columns["at"], dtype=np.float64)
     units = list(dict.fromkeys(line.unit for line in plot.lines))
@@ -63,11 +81,11 @@ def lines(table: Table, scope: Scope) -> Figure:
     for band in bands[:1]:
         band["showlegend"] = True
     layout, notes = _layout(table, plot, units, scope)
-    if len(plot.lines) <= LABELLED:
+    if sum(not line.of for line in plot.lines) <= LABELLED:
         notes = _labels(table, plot, units, layout, scope) + notes
-    layout["annotations"] = notes
+    layout["annotations"] = [*notes, *remark(plot.remark)]
     layout["showlegend"] = len(plot.lines) > 1 or bool(bands)
-    return {"data": means + bands, "layout": layout}
+    return noted({"data": means + bands, "layout": layout}, table, scope, plot.start, plot.end)
 
 
 def ink(line: Line, number: int, look: str) -> str:
@@ -92,6 +110,10 @@ def _mean(table: Table, line: Line, at: Numbers, units: Sequence[str], number: i
         "yaxis": _axis(units, line.unit),
         "hovertemplate": said,
     }
+    if line.of in table.columns:
+        told = differences(at, np.asarray(table.columns[line.of], dtype=np.float64), instants)
+        apart = differing(told - y, line.unit, line.decimals)
+        shared |= {"hovertext": apart, "hovertemplate": said.replace("<extra>", "%{hovertext}<extra>")}
     if line.column in plot.bars:
         return {"type": "bar", **shared, "marker": {"color": colour}}
     style = {"color": colour, "width": 1.0 if line.faint else 1.7, "dash": line.dash}
@@ -103,6 +125,17 @@ def _mean(table: Table, line: Line, at: Numbers, units: Sequence[str], number: i
     if alone:
         trace |= {"mode": "lines+markers", "marker": {"size": [5 if i in alone else 0 for i in range(len(y))], "color": colour}}
     return trace
+
+
+def differences(at: Numbers, values: Numbers, instants: Numbers) -> Numbers:
+    """What a series (`at` ascending, `values` with NaN) says at `instants`, between its points where its own rhythm allows, else NaN."""
+    spoken = np.isfinite(values)
+    at, values = at[spoken], values[spoken]
+    if len(at) < 2:
+        return np.array([values[0] if len(at) and instant == at[0] else np.nan for instant in instants])
+    place = np.clip(np.searchsorted(at, instants), 1, len(at) - 1)
+    reach = np.minimum(np.abs(instants - at[place - 1]), np.abs(at[place] - instants))
+    return np.where(reach <= 2 * np.median(np.diff(at)), np.interp(instants, at, values), np.nan)
 
 
 def centred(at: Numbers, line: Line, plot: Plot) -> Numbers:
@@ -193,7 +226,7 @@ def _labels(table: Table, plot: Plot, units: Sequence[str], layout: dict[str, An
         low, high = layout[key].get("autorangeoptions", {}).get("include", (0.0, 1.0))
         ends = []
         for number, line in enumerate(plot.lines):
-            if line.unit == unit and not line.faint and (end := last(table.columns[line.column])) is not None:
+            if line.unit == unit and not line.faint and not line.of and (end := last(table.columns[line.column])) is not None:
                 ends.append((end, line, ink(line, number, scope.theme)))
         step = (high - low) * LABEL_STEP
         below = -np.inf

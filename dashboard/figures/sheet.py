@@ -1,13 +1,15 @@
 """Tables of text and numbers, kept up to date in place by live frames: numbers right-aligned, colour only where it says something."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dash import html
 
-from dashboard.format import DASH, number
+from dashboard.icons import icon
 from dashboard.page import Scope, Table
+from dashboard.words import word
+from plant.quantity import DASH, number
 
 LONG = 60
 """A text longer than this may take several lines."""
@@ -28,13 +30,15 @@ class Sheet:
 
 
 def sheet(table: Table, scope: Scope) -> html.Div:
-    """`table.columns` hold one entry per row; None and NaN are a dash. `table.more["sheet"]` is the Sheet."""
+    """`table.columns` hold one entry per row; None and NaN are a dash. `table.more["sheet"]` is the Sheet, `table.more["explained"]` the
+    columns and row keys whose heads open a card."""
     spec: Sheet = table.more["sheet"]
-    head = html.Tr([_head(spec, column, title, decimals) for column, title, decimals in spec.columns])
+    asked: frozenset[str] = table.more.get("explained", frozenset())
+    head = html.Tr([_head(spec, column, title, decimals, column in asked) for column, title, decimals in spec.columns])
     body = [
         html.Tr(
             [
-                _field(spec, key, column, decimals, table.columns[column][i], place)
+                _field(spec, key, column, decimals, table.columns[column][i], place, place == 0 and key in asked)
                 for place, (column, _, decimals) in enumerate(spec.columns)
             ],
             className="vd-chosen" if spec.chosen == key else "",
@@ -42,6 +46,17 @@ def sheet(table: Table, scope: Scope) -> html.Div:
         for i, key in enumerate(spec.keys)
     ]
     return html.Div(html.Table([html.Thead(head), html.Tbody(body)], className="vd-sheet"), className="vd-scroll", tabIndex=0)
+
+
+def sheet_or_calm(key: str) -> Callable[[Table, Scope], html.Div]:
+    """A sheet; without rows the good news that `key` says. For panels with `draws_empty`."""
+
+    def draw(table: Table, scope: Scope) -> html.Div:
+        if table.is_empty:
+            return html.Div([icon("check-circle"), html.Span(word(key, scope.lang))], className="vd-calm")
+        return sheet(table, scope)
+
+    return draw
 
 
 def frame(table: Table) -> dict[str, Any]:
@@ -66,16 +81,23 @@ def said(value: Any, decimals: int | None) -> str:
     return str(value) if decimals is None or isinstance(value, str) else number(float(value), decimals)
 
 
-def _head(spec: Sheet, column: str, title: str, decimals: int | None) -> html.Th:
-    inner: Any = title
+def _head(spec: Sheet, column: str, title: str, decimals: int | None, is_asked: bool) -> html.Th:
+    inner: Any = _opener(column, title) if is_asked else title
     if ("", column) in spec.links:
         inner = html.A(title, href=spec.links["", column], **{"data-nav": "1"})
     names = ["vd-text"] * (decimals is None and not spec.decimals) + ["vd-chosen"] * (spec.chosen == column)
     return html.Th(inner, scope="col", className=" ".join(names))
 
 
-def _field(spec: Sheet, key: str, column: str, decimals: int | None, value: Any, place: int) -> Any:
+def _opener(name: str, title: str) -> html.Button:
+    """A head that opens the card of its column or row; the panel it stands in says of which (`assets/explain.js`)."""
+    return html.Button(title, type="button", className="vd-term", **{"aria-haspopup": "dialog", "data-explain": f":{name}"})
+
+
+def _field(spec: Sheet, key: str, column: str, decimals: int | None, value: Any, place: int, is_asked: bool) -> Any:
     text: Any = said(value, spec.decimals.get(key, decimals))
+    if is_asked:
+        text = _opener(key, text)
     if (key, column) in spec.links:
         text = html.A(text, href=spec.links[key, column], **{"data-nav": "1"})
     if place == 0:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard import theme
-from dashboard.figures.axes import Figure, number_format, plain, time_axis, times, value_axis
+from dashboard.figures.axes import Figure, differing, number_format, plain, remark, time_axis, times, value_axis
+from dashboard.figures.notes import noted
 from dashboard.page import Table
 from dashboard.scope import Scope
 
@@ -22,7 +23,8 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Layers over one window [epoch ms UTC] in buckets of `width` ms; `line` is a column drawn as a line on top (or "")."""
+    """Layers over one window [epoch ms UTC] in buckets of `width` ms; `then` is drawn as a dashed line: what all that feeds came to in the
+    period it is compared with, called `total`. `remark` is a sentence at the top right."""
 
     layers: tuple[Layer, ...]
     start: int
@@ -30,13 +32,19 @@ class Stack:
     width: int
     unit: str = "kW"
     decimals: int = 0
+    then: Layer | None = None
+    remark: str = ""
+    total: str = ""
 
 
 def stack(table: Table, scope: Scope) -> Figure:
     """`table.columns`: `at` (start of each bucket, epoch ms UTC) and one float64 column per layer, not negative, NaN where nothing was
-    said: there no bar stands, where an area would slide down to zero. Bars are centred on their bucket."""
+    said. Steps centred on their buckets, nothing where one is silent; each layer is one shape, where bars would be a thousand."""
     spec: Stack = table.more["stack"]
-    x = times(np.asarray(table.columns["at"]) + spec.width // 2, scope)
+    at = np.asarray(table.columns["at"])
+    # a step ends halfway to the next point: silent ones around make the outer steps whole, but behind the newest new ones will come
+    ends = (1, int(not scope.follows)) if len(at) else (0, 0)
+    x = times(np.r_[at[:1][: ends[0]] - spec.width, at, at[-1:][: ends[1]] + spec.width] + spec.width // 2, scope)
     shape = number_format(spec.decimals)
     data = []
     for layer in spec.layers:
@@ -44,19 +52,34 @@ def stack(table: Table, scope: Scope) -> Figure:
         colour = theme.colour(layer.meaning, scope.theme)
         data.append(
             {
-                "type": "bar",
+                "type": "scatter",
+                "mode": "lines",
                 "x": x,
-                "y": plain(layer.sign * numbers, spec.decimals),
+                "y": plain(layer.sign * np.pad(numbers, ends, constant_values=np.nan), spec.decimals),
                 "name": layer.name,
-                "width": spec.width,
-                "marker": {"color": colour, "line": {"width": 0}},
+                "stackgroup": "feeds" if layer.sign > 0 else "uses",
+                "fillcolor": colour,
+                "line": {"width": 0, "shape": "hvh", "color": colour},
                 "hovertemplate": f"{layer.name} %{{y:{shape}}} {spec.unit}<extra></extra>",
             }
         )
+    if spec.then:
+        data.append(_then(table, spec, spec.then, times(at + spec.width // 2, scope), scope))
     layout = {
-        "barmode": "relative",
-        "bargap": 0,
+        "annotations": remark(spec.remark),
+        "legend": {"traceorder": "normal"},
         "xaxis": time_axis(scope, spec.start, spec.end),
         "yaxis": value_axis(spec.unit, spec.decimals, zeroline=True, zerolinecolor=theme.colour("faint", scope.theme)),
     }
-    return {"data": data, "layout": layout}
+    return noted({"data": data, "layout": layout}, table, scope, spec.start, spec.end)
+
+
+def _then(table: Table, spec: Stack, line: Layer, x: list[int], scope: Scope) -> Figure:
+    """The dashed line, and under the pointer how much more feeds the site now."""
+    y = np.asarray(table.columns[line.column], dtype=np.float64)
+    fed = np.array([np.asarray(table.columns[layer.column], dtype=np.float64) for layer in spec.layers if layer.sign > 0])
+    style = {"color": theme.colour(line.meaning, scope.theme), "width": 1.7, "dash": "dash"}
+    said = f"{spec.total} · {line.name} %{{y:{number_format(spec.decimals)}}} {spec.unit}%{{hovertext}}<extra></extra>"
+    apart = differing(fed.sum(axis=0) - y, spec.unit, spec.decimals)
+    shared = {"x": x, "y": plain(y, spec.decimals), "name": line.name, "hovertext": apart, "hovertemplate": said}
+    return {"type": "scatter", "mode": "lines", **shared, "connectgaps": False, "line": style}

@@ -46,13 +46,22 @@ def extents(store: Store, scope: Scope, devices: Sequence[Device], path: str) ->
 def nothing(store: Store, scope: Scope, devices: Sequence[Device | None], path: str) -> Table:
     """The empty table of a chart over devices that are silent in the window; where data of them lie elsewhere, `more["kept"]` is (sentence,
     link) that opens them."""
-    found = [store.telemetry.extent(device.device_id, device.kind) for device in devices if device is not None]
-    told = [extent for extent in found if extent is not None]
+    found = [store.telemetry.bounds(device.device_id, device.kind) for device in devices if device is not None]
+    told = [bounds for bounds in found if bounds is not None]
     if not told:
         return Table({})
-    first, last = min(extent.first for extent in told), max(extent.last for extent in told)
+    first, last = min(first for first, _ in told), max(last for _, last in told)
     text = word("extent.kept", scope.lang, first=site_time(first, store), last=site_time(last, store))
     return Table({}, more={"kept": (text, scope.link(path, **whole(first, last, store)))})
+
+
+def untold(store: Store, scope: Scope, device: Device | None, metrics: Sequence[str], path: str) -> Table:
+    """As `nothing` for one device; where it never told any of `metrics`, `more["kept"]` says so and opens what it does tell."""
+    latest = store.telemetry.latest([(device.device_id, device.kind)]) if device else {}
+    if device is None or not latest or any(name in told.values for told in latest.values() for name in metrics):
+        return nothing(store, scope, [device], path)
+    text = word("archive.untold", scope.lang, device=device.name or device.device_id)
+    return Table({}, more={"kept": (text, scope.link("/explore", unit=None, device=device.device_id))})
 
 
 def whole(first: int, last: int, store: Store) -> dict[str, str]:
@@ -68,3 +77,8 @@ def _query_time(at: int, store: Store) -> str:
 def site_time(at: int, store: Store) -> str:
     """`2026-11-21 15:30` on the site's clock."""
     return datetime.fromtimestamp(at / 1000, store.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def site_second(at: int, store: Store) -> str:
+    """`2026-11-21 15:30:07` on the site's clock."""
+    return datetime.fromtimestamp(at / 1000, store.zone).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,52 +1,33 @@
-"""What the BESS page shows: the rack table of S1, comparison of racks, cells of one rack."""
+"""What the BESS page shows of a unit: the rack table of S1, comparison of all its racks and of two."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from dashboard.figures import sheet
-from dashboard.figures.axes import plain
-from dashboard.figures.heat import Heat, as_matrix
+from dashboard.figures.lines import Line, Plot
 from dashboard.figures.sheet import Sheet
-from dashboard.loads import history
+from dashboard.loads import against, history
 from dashboard.loads.fleet import fleet
 from dashboard.loads.rackmap import is_outside
-from dashboard.loads.units import chosen_rack, chosen_unit, rack_name, racks, unit_name, units
+from dashboard.loads.units import chosen_rack, chosen_unit, holders, rack_name, racks, unit_label
 from dashboard.page import Scope, Table
 from dashboard.words import word
 from datastore.store import Store
-from plant.analysis import imbalance
 from plant.metrics import MODES, metric
 from plant.model import MINUTE, Device, Kind
+from plant.solarhub import RACK_ROWS as ROWS
 
-ROWS: tuple[tuple[str, str], ...] = (
-    ("Mode", "mode"),
-    ("Voltage (V)", "voltage"),
-    ("Current (A)", "current"),
-    ("Power (kW)", "power"),
-    ("SOC (%)", "soc"),
-    ("SOH (%)", "soh"),
-    ("Cell Max Voltage (V)", "cell_max_voltage"),
-    ("Cell Min Voltage (V)", "cell_min_voltage"),
-    ("Cell Avg Voltage (V)", "cell_avg_voltage"),
-    ("Voltage Diff (V)", "cell_voltage_diff"),
-    ("Cell Max Temp (°C)", "cell_max_temp"),
-    ("Cell Min Temp (°C)", "cell_min_temp"),
-    ("Temp Diff (°C)", "cell_temp_diff"),
-)
-"""The rows of S1's rack table (DECISIONS, Interfaces) and the metrics they show."""
 KINDS = (Kind.BESS, Kind.PACK, Kind.RACK)
 COMPARED = ("soc", "voltage", "cell_voltage_diff", "cell_max_temp", "power", "current")
-CELLS_PER_MODULE = 12
-LEAST_SCALE = {"cell_voltages": 0.001, "cell_temperatures": 0.1}
-"""One digit of the sensors: smaller differences are no differences."""
 
 
 def unit_options(store: Store, scope: Scope) -> list[tuple[str, str]]:
-    """The units that exist."""
-    return [(str(number), unit_name(number, scope.lang)) for number in units(fleet(store, KINDS))]
+    """The units and packs that exist."""
+    return [(str(number), unit_label(number, device, scope.lang)) for number, device in holders(fleet(store, KINDS)).items()]
 
 
 def rack_options(store: Store, scope: Scope) -> list[tuple[str, str]]:
@@ -66,9 +47,13 @@ def rack_table(store: Store, scope: Scope) -> Table:
     plant = fleet(store, KINDS)
     unit = chosen_unit(plant, scope)
     found = racks(plant, unit[1]) if unit else {}
+    names = {number: f"Rack {number:02d}" for number in found}
+    heads = {number: rack_name(number, scope.lang) for number in found}
+    if unit is not None and not found and unit[1].kind == Kind.PACK:  # a pack is its only rack
+        found = {1: unit[1]}
+        names = heads = {1: unit_label(*unit, scope.lang)}
     if unit is None or not found:
         return Table({})
-    names = {number: f"Rack {number:02d}" for number in found}
     columns: dict[str, list[Any]] = {"metric": [word(f"racks.{row}", scope.lang) for row, _ in ROWS]}
     tones: dict[tuple[str, str], str] = {}
     heard = []
@@ -86,8 +71,8 @@ def rack_table(store: Store, scope: Scope) -> Table:
     if not heard:
         return Table({})
     parts: list[tuple[str, str, int | None]] = [("metric", "", None)]
-    parts += [(names[number], rack_name(number, scope.lang), None) for number in found]
-    links = {("", names[number]): scope.link("/bess", unit=unit[0], rack=number) for number in found}
+    parts += [(names[number], heads[number], None) for number in found]
+    links = {("", names[n]): scope.link("/bess", unit=unit[0], rack=n) for n, rack in found.items() if rack.kind == Kind.RACK}
     chosen = chosen_rack(plant, scope)
     spec = Sheet(tuple(parts), tuple(name for _, name in ROWS), tones, links, names[chosen[1]] if chosen else "", dict(_decimals()))
     return Table(columns, max(heard), plant.is_simulated(list(found.values())), {"sheet": spec})
@@ -100,7 +85,7 @@ def _decimals() -> list[tuple[str, int]]:
 def _value(name: str, value: float, lang: str) -> float | str:
     if name == "mode":
         return word(f"mode.{MODES[int(value)]}", lang) if int(value) in MODES else f"{value:g}"
-    return round(value, metric(name).decimals)
+    return value
 
 
 def _tone(name: str, value: float) -> str:
@@ -173,65 +158,67 @@ def compare_frame(store: Store, scope: Scope) -> Mapping[str, Any] | None:
     return history.live_lines(store, scope, compare_asks(store, scope))
 
 
-def cells(store: Store, scope: Scope, name: str) -> Table:
-    """One vector of the chosen rack. Columns, one row per element: `row` (module), `column` (place in it), `number` (1…), the metric,
-    `z` (robust), `mark`, `note`; `more["heat"]`."""
+def pair(store: Store, scope: Scope) -> tuple[Device, Device, str, str] | None:
+    """The rack looked at and the one it is compared with (`against`, of any unit), and their names; without a wish the one of its unit
+    that is furthest from it over the window. None when the unit has no two racks, or the one looked at is not there."""
     plant = fleet(store, KINDS)
-    chosen = chosen_rack(plant, scope)
-    said = plant.vector(chosen[2], name) if chosen else None
-    if chosen is None or said is None or not np.isfinite(said[0]).any():
-        return Table({})
-    values, at = np.asarray(said[0], dtype=np.float64), said[1]
-    about = metric(name)
-    across = modules_of(chosen[2], len(values), name)
-    z = imbalance.robust_z(values, LEAST_SCALE[name])
-    mark = np.abs(np.nan_to_num(z)) > imbalance.OUTLIER
-    element = word("name.cell" if name == "cell_voltages" else "name.sensor", scope.lang)
-    module = word("name.module", scope.lang)
-    places = np.arange(len(values))
-    columns: dict[str, Any] = {
-        "row": places // across,
-        "column": places % across,
-        "number": places + 1,
-        name: values,
-        "z": np.round(z, 1),
-        "mark": mark,
-        "note": [f"{element} {i + 1} · {module} {i // across + 1}" for i in range(len(values))],
-    }
-    # modules side by side, cells upwards: twenty-one columns fit a screen better than twenty-one rows
-    columns |= {"row": columns["column"], "column": columns["row"]}
-    spec = Heat(
-        tuple(str(i + 1) for i in range(across)),
-        tuple(str(i + 1) for i in range(-(-len(values) // across))),
-        name,
-        about.unit,
-        about.decimals,
-        "level" if name == "cell_voltages" else "heat",
-        least=0.02 if name == "cell_voltages" else 4.0,
-        row_title=element,
-        column_title=f"{module} · {who(chosen, scope)}",
-    )
-    return Table(columns, at, plant.is_simulated([chosen[2]]), {"heat": spec})
-
-
-def modules_of(rack: Device, count: int, name: str) -> int:
-    """Elements per module: by the nameplate when it tells the modules, else twelve cells or two sensors."""
-    modules = int(rack.rating.get("modules", 0)) if rack.rating else 0
-    if modules and count % modules == 0:
-        return count // modules
-    return min(count, CELLS_PER_MODULE if name == "cell_voltages" else 2)
-
-
-def who(chosen: tuple[int, int, Device], scope: Scope) -> str:
-    """`BESS 3 · Rack 07`."""
-    return f"{unit_name(chosen[0], scope.lang)} · {rack_name(chosen[1], scope.lang)}"
-
-
-def cells_frame(store: Store, scope: Scope, name: str) -> Mapping[str, Any] | None:
-    """The newest vector; when other elements stand out, the map is asked for again."""
-    table = cells(store, scope, name)
-    if table.is_empty:
+    mine = chosen_rack(plant, scope)
+    if mine is None:
         return None
-    matrix = [plain(row, table.more["heat"].decimals) for row in as_matrix(table)]
-    marks: Sequence[Any] = np.flatnonzero(table.columns["mark"]).tolist()
-    return {"at": table.at, "restyle": [{"set": {"z": [matrix]}, "traces": [0]}], "redraw": ",".join(map(str, marks))}
+    name = rack_name(mine[1], scope.lang)
+    wanted = next((rack for rack in plant.of(Kind.RACK) if rack.device_id == scope.against and rack != mine[2]), None)
+    if wanted is not None:
+        return mine[2], wanted, name, against.title(wanted.device_id, scope.lang)
+    unit = chosen_unit(plant, scope)
+    found = {number: rack for number, rack in racks(plant, unit[1]).items() if number != mine[1]} if unit else {}
+    other = _furthest_from(store, scope, mine[1], found)
+    return None if other is None else (mine[2], found[other], name, rack_name(other, scope.lang))
+
+
+def _furthest_from(store: Store, scope: Scope, number: int, others: Mapping[int, Device]) -> int | None:
+    """The rack whose line differs most from that of rack `number`, on average; the first where none spoke."""
+    table = compare_table(store, replace(scope, module=None, cell=None, against=""))
+    drawn = () if table.is_empty else table.more["plot"].lines
+    by_name = {line.name: np.asarray(table.columns[line.column], np.float64) for line in drawn}
+    mine = by_name.get(rack_name(number, scope.lang))
+    best, reach = next(iter(others), None), -1.0
+    for one in others:
+        line = by_name.get(rack_name(one, scope.lang))
+        apart = np.abs(line - mine) if line is not None and mine is not None else np.empty(0)
+        if np.isfinite(apart).any() and float(np.nanmean(apart)) > reach:
+            best, reach = one, float(np.nanmean(apart))
+    return best
+
+
+def pair_asks(store: Store, scope: Scope) -> list[history.Ask]:
+    """The two racks, by the quantity all racks are compared by."""
+    two = pair(store, scope)
+    name = scope.metric if scope.metric in COMPARED else COMPARED[0]
+    return [history.Ask(two[0], name, two[2], banded=False), history.Ask(two[1], name, two[3], banded=False)] if two else []
+
+
+def pair_table(store: Store, scope: Scope) -> Table:
+    """Columns: `at`, the two racks in common buckets, and the first less the second."""
+    table = history.history(store, scope, pair_asks(store, scope), limits=False, narrowest=MINUTE)
+    plot: Plot | None = table.more.get("plot")
+    if plot is None or len(plot.lines) < 2:
+        return table
+    one, two = plot.lines
+    title = word("bess.pair.apart", scope.lang, one=one.name, two=two.name)
+    column = history.unused(f"{title} ({one.unit})", table.columns)
+    apart: Any = np.asarray(table.columns[one.column], np.float64) - np.asarray(table.columns[two.column], np.float64)
+    line = Line(column, title, f"Δ {one.unit}", one.decimals + 1, "load", width=one.width)
+    least = 5 * 10.0**-one.decimals
+    more = {**table.more, "plot": replace(plot, lines=(one, two, line), floor=((line.unit, -least, least),)), "units": {column: one.unit}}
+    return replace(table, columns={**table.columns, column: apart}, more=more)
+
+
+def pair_frame(store: Store, scope: Scope) -> Mapping[str, Any] | None:
+    """The newest values of the two and their difference."""
+    frame = history.live_lines(store, scope, pair_asks(store, scope))
+    if frame is None:
+        return None
+    y = frame["extend"]["y"]
+    known = [value for value in y if value is not None]
+    y.append(round(y[0] - y[1], 4) if len(known) == 2 else None)
+    return frame

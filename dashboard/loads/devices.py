@@ -1,90 +1,132 @@
-"""The register with what every device said last."""
+"""The fleet as a table: what each device is, whether it speaks, what it holds and gives, how many alarms it has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboard.figures import sheet
-from dashboard.figures.sheet import Sheet
-from dashboard.format import quantity
-from dashboard.loads.archive import site_time, whole
+from dashboard.figures.grid import Column, Grid, rows
+from dashboard.loads.alarms import duration
+from dashboard.loads.archive import site_second
 from dashboard.loads.fleet import Fleet, fleet
-from dashboard.loads.units import number
 from dashboard.page import Scope, Table
 from dashboard.words import word
 from datastore.store import Store
-from plant.metrics import metric, metrics_of
-from plant.model import Device, Kind
+from plant.model import Alarm, Device, Kind
+from services.fleet_devices import heard, number, open_alarms, standing
+from services.pack_metrics import measured
 
-SHOWN = 4
-"""Newest values per device; the rest is a click away."""
+EVERY = 5
+"""Rows are renewed in place every so many seconds, up to MOST of them; a longer table is asked for again, twice a minute."""
+MOST = 60
+ORDER = tuple(str(kind) for kind in (Kind.SITE, Kind.BESS, Kind.PCS, Kind.PACK, Kind.INVERTER))
+TONES = {"online": "good", "error": "alarm", "offline": "warning", "maintenance": "info", "never": "stale", "archive": "stale"}
+WARM = ("cell_max_temp", "temperature", "temp_igbt", "max_temp", "internal_temperature", "ambient_temp")
 
 
 def kind_options(store: Store, scope: Scope) -> list[tuple[str, str]]:
-    """The kinds that exist; the scope's `device` field holds the kind on this page."""
+    """The kinds that exist."""
     kinds = dict.fromkeys(device.kind for device in store.records.devices())
     return [(str(kind), word(f"kind.{kind}", scope.lang)) for kind in kinds]
 
 
-def device_table(store: Store, scope: Scope) -> Table:
-    """Columns, one row per device: `device`, `name`, `kind`, `state`, `heard` (site time), `values` (text), `simulated`."""
-    plant = fleet(store)
+def listed(plant: Fleet, scope: Scope) -> list[Device]:
+    """The devices of the asked kind; without one all but racks, which are many and have a page of their own. Those one looks for first
+    come first."""
     known = [device for group in plant.devices.values() for device in group]
-    # racks are many and have a page of their own: they are listed when asked for, or when there is nothing else
     brief = [device for device in known if device.kind != Kind.RACK] or known
-    devices = [device for device in known if str(device.kind) in scope.devices] if scope.device else brief
+    found = [device for device in known if str(device.kind) == scope.kind] if scope.kind else brief
+    return sorted(found, key=lambda device: (ORDER.index(device.kind) if device.kind in ORDER else len(ORDER), device.device_id))
+
+
+def chosen(plant: Fleet, scope: Scope) -> Device | None:
+    """The device looked at: the one of the link (as the listed kind, where it is several), else the first battery, else the first."""
+    every = [device for group in plant.devices.values() for device in group]
+    if scope.devices:
+        mine = [device for device in every if device.device_id == scope.devices[0]]
+        return next((device for device in mine if str(device.kind) == scope.kind), mine[0] if mine else None)
+    found = listed(plant, scope)
+    return next((device for device in found if device.kind in (Kind.BESS, Kind.PACK)), found[0] if found else None)
+
+
+def state_of(plant: Fleet, device: Device, alarms: Sequence[Alarm]) -> str:
+    """online, offline, error, maintenance, archive (only imported history) or never (not heard yet)."""
+    latest = plant.latest.get((device.device_id, device.kind))
+    if device.status != "maintenance":
+        if latest is None:
+            return "never"
+        if plant.is_archive(device):
+            return "archive"
+    return standing(device, latest, alarms, plant.now).status
+
+
+def device_table(store: Store, scope: Scope) -> Table:
+    """Columns, one row per device: `device`, `name`, `kind`, `state`, `heard` (site time), `age`, `soc`, `soh` [%], `power` [kW], `warm`
+    [°C], `alarms` (open, not shelved), `simulated`."""
+    plant = fleet(store)
+    devices = listed(plant, scope)
     if not devices:
         return Table({})
-    lang = scope.lang
-    columns: dict[str, list[Any]] = {name: [] for name in ("device", "state", "heard", "kind", "values", "name", "simulated")}
-    tones, links, keys, heard = {}, {}, [], []
+    lang, open_ = scope.lang, open_alarms(store)
+    shown = chosen(plant, scope)
+    columns: dict[str, list[Any]] = {name: [] for name in _NAMES}
+    newest = []
     for device in devices:
         latest = plant.latest.get((device.device_id, device.kind))
-        state = "never" if latest is None else "online" if plant.is_online(device) else "archive" if plant.is_archive(device) else "silent"
-        key = f"{device.device_id}:{device.kind}"
-        keys.append(key)
-        tones[key, "state"] = {"online": "good", "silent": "warning"}.get(state, "stale")
-        if state != "online":
-            tones[key, "values"] = "stale"
-        links[key, "device"] = link_of(device, scope, store, state == "archive")
-        columns["device"].append(device.device_id)
-        columns["name"].append(device.name)
-        columns["kind"].append(word(f"kind.{device.kind}", lang))
-        columns["state"].append(word(f"devices.{state}", lang))
-        columns["heard"].append(site_time(latest.at, store) if latest else "")
-        columns["values"].append(newest(plant, device, lang))
-        columns["simulated"].append(word("devices.yes", lang) if device.simulated else "")
-        heard += [latest.at] if latest else []
-    parts = tuple((name, word(f"devices.{'id' if name == 'device' else name}", lang), None) for name in columns)
-    return Table(columns, max(heard, default=None), False, {"sheet": Sheet(parts, tuple(keys), tones, links)})
+        alarms = [alarm for alarm in open_.get((device.device_id, device.kind), ()) if not alarm.is_shelved(plant.now)]
+        power = measured(device.kind).get("power")
+        row: tuple[Any, ...] = (
+            device.device_id,
+            device.name,
+            word(f"kind.{device.kind}", lang),
+            state_of(plant, device, alarms),
+            site_second(heard(latest), store) if latest else "",
+            duration(max(0, plant.now - heard(latest)), lang) if latest else "",
+            number(latest, "soc"),
+            number(latest, "soh"),
+            number(latest, power.metric) if power else None,
+            next((value for name in WARM if (value := number(latest, name)) is not None), None),
+            len(alarms) or None,
+            word("devices.yes", lang) if device.simulated else "",
+        )
+        for name, one in zip(_NAMES, row, strict=True):
+            columns[name].append(one)
+        newest += [latest.at] if latest else []
+    spec = Grid(
+        _columns(lang),
+        tuple(f"{device.device_id}:{device.kind}" for device in devices),
+        tuple(scope.link("/devices", device=device.device_id, kind=scope.kind or None) for device in devices),
+        "device",
+        "state",
+        ("kind", "age", "soc", "power", "warm", "alarms"),
+        f"{shown.device_id}:{shown.kind}" if shown else "",
+    )
+    return Table(columns, max(newest, default=None), plant.is_simulated(devices), {"grid": spec})
 
 
-def link_of(device: Device, scope: Scope, store: Store, is_archive: bool = False) -> str:
-    """Where a device can be looked at; an archived one in the window of its data."""
-    here, unit = number(device.device_id), number(device.parent or "")
-    if device.kind == Kind.BESS and here:
-        return scope.link("/bess", device=None, unit=here)
-    if device.kind == Kind.RACK and here and unit:
-        return scope.link("/bess", device=None, unit=unit, rack=here)
-    path = {Kind.VEHICLE: "/vehicles", Kind.INVERTER: "/inverter"}.get(Kind(device.kind), "/explore")
-    extent = store.telemetry.extent(device.device_id, device.kind) if is_archive else None
-    return scope.link(path, device=device.device_id, **(whole(extent.first, extent.last, store) if extent else {}))
+_NAMES = ("device", "name", "kind", "state", "heard", "age", "soc", "soh", "power", "warm", "alarms", "simulated")
 
 
-def newest(plant: Fleet, device: Device, lang: str) -> str:
-    """The first few numbers a device said last, as text."""
-    parts = []
-    for about in metrics_of(device.kind):
-        said = None if about.shape != "scalar" else plant.said(device, about.name)
-        if said is not None:
-            parts.append(f"{metric(about.name).label(lang)} {quantity(said.value, about.unit, about.decimals)}")
-        if len(parts) == SHOWN:
-            break
-    return " · ".join(parts)
+def _columns(lang: str) -> tuple[Column, ...]:
+    states = {state: word(f"devices.{state}", lang) for state in TONES}
+    return (
+        Column("device", word("devices.id", lang), width=116, flex=1),
+        Column("name", word("devices.name", lang), width=110, flex=1),
+        Column("kind", word("devices.kind", lang), width=126),
+        Column("state", word("devices.state", lang), None, states, TONES, 108),
+        Column("age", word("devices.heard", lang), width=104),
+        Column("soc", word("devices.soc", lang), 1, width=84),
+        Column("soh", word("devices.soh", lang), 1, width=84),
+        Column("power", word("devices.power", lang), 1, width=108),
+        Column("warm", word("devices.warm", lang), 1, width=116),
+        Column("alarms", word("devices.alarms", lang), 0, width=82),
+    )
 
 
 def device_frame(store: Store, scope: Scope) -> Mapping[str, Any] | None:
-    """Times and values; every five seconds, as this table is for looking things up."""
-    if store.clock() // 1000 % 5:
+    """The rows again, every five seconds, as this table is for looking things up."""
+    second = store.clock() // 1000
+    if second % EVERY:
         return None
+    if len(listed(fleet(store), scope)) > MOST:
+        return {"redraw": second // 30}
     table = device_table(store, scope)
-    return None if table.is_empty else sheet.frame(table)
+    return None if table.is_empty else {"at": table.at, "rows": rows(table)}

@@ -1,5 +1,6 @@
 """Any metrics of any devices over any window."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,6 +66,13 @@ def chosen(plant: Fleet, scope: Scope) -> list[Device]:
     return [first] if first else []
 
 
+def beside(store: Store, scope: Scope) -> list[Device]:
+    """Devices of the first chosen one's kind, which may be compared with it."""
+    plant = fleet_of(store)
+    looked_at = chosen(plant, scope)
+    return [device for device in plant.of(looked_at[0].kind) if device not in looked_at] if looked_at else []
+
+
 def asks(store: Store, scope: Scope) -> list[history.Ask]:
     """One line per chosen device and metric it has; without a chosen metric the first its newest readings speak of."""
     plant = fleet_of(store)
@@ -106,3 +114,9 @@ def explore_frame(store: Store, scope: Scope) -> Mapping[str, Any] | None:
 def extent_table(store: Store, scope: Scope) -> Table:
     """What is kept of the chosen devices."""
     return archive.extents(store, scope, chosen(fleet_of(store), scope), "/explore")
+
+
+def dataset_table(store: Store, scope: Scope) -> Table:
+    """What a dataset can be made of: columns `kind` and `devices`, how many there are. The form itself is filled by who looks."""
+    found = Counter(str(device.kind) for device in store.records.devices())
+    return Table({"kind": list(found), "devices": list(found.values())})

@@ -8,7 +8,6 @@ import numpy as np
 
 from dashboard.figures.axes import Limit
 from dashboard.figures.lines import Line, Plot
-from dashboard.format import quantity
 from dashboard.page import Scope, Table
 from dashboard.words import word
 from datastore import rollup
@@ -16,6 +15,7 @@ from datastore.ports import Series
 from datastore.store import Store
 from plant.metrics import Metric, metric
 from plant.model import Device, Window
+from plant.quantity import quantity
 
 PIXELS = 900
 """Buckets of a chart with one line: about the width of a panel; with more lines fewer, so that the answer stays small."""
@@ -68,13 +68,14 @@ def history(
         return Table({})
     at = np.unique(np.concatenate([found[ask.key].at for ask in spoken]))
     columns: dict[str, Any] = {"at": at}
-    lines = []
+    lines, coverage = [], {}
     for ask in spoken:
         series, about = found[ask.key], metric(ask.metric)
         name = ask.name or about.label(scope.lang)
         title = unused(f"{name} ({about.unit})" if about.unit else name, columns)
         places = np.searchsorted(at, series.at)
         columns[title] = spread(told(series, about), places, len(at))
+        coverage[title] = series.coverage
         banded = ask.banded and series.resolution > 0 and len(spoken) <= BANDED and about.shape == "scalar" and not bars
         if banded:
             columns[f"{title} min"] = spread(series.min, places, len(at))
@@ -95,7 +96,8 @@ def history(
         tuple(line.column for line in lines) if bars else (),
     )
     newest = max(int(series.at[np.isfinite(series.mean)][-1]) + series.resolution for ask in spoken for series in (found[ask.key],))
-    return Table(columns, min(newest, window.end), any(ask.device.simulated for ask in spoken), {"plot": plot, "asks": tuple(spoken)})
+    more = {"plot": plot, "asks": tuple(spoken), "coverage": coverage}
+    return Table(columns, min(newest, window.end), any(ask.device.simulated for ask in spoken), more)
 
 
 def highlighted(table: Table, column: str | None) -> Table:
@@ -126,14 +128,17 @@ def deviation(table: Table) -> Table:
 def fetch(
     store: Store, asks: Sequence[Ask], window: Window, points: int, scope: Scope, narrowest: int = 0
 ) -> dict[tuple[str, str, str], Series]:
-    """The series of all asks, with as few questions to the store as there are metrics; see `history` for `narrowest`."""
+    """The series of all asks, with as few questions to the store as there are metrics; see `history` for `narrowest`; `points` per
+    line unless the scope asks for a width."""
     by_metric: dict[str, list[tuple[str, str]]] = {}
     for ask in asks:
         by_metric.setdefault(ask.metric, []).append((ask.device.device_id, ask.device.kind))
-    width = max(narrowest, rollup.width_for(window, points)) if narrowest else None
+    width = scope.width(window, len(asks))
+    if narrowest:
+        width = max(narrowest, rollup.width_for(window, points) if width is None else width)
     found: dict[tuple[str, str, str], Series] = {}
     for name, keys in by_metric.items():
-        found |= store.telemetry.series(keys, [name], window, points=None if width else points, resolution=width, zone=scope.zone)
+        found |= store.telemetry.series(keys, [name], window, points=points if width is None else None, resolution=width, zone=scope.zone)
     return found
 
 
@@ -190,7 +195,9 @@ def live_lines(store: Store, scope: Scope, asks: Sequence[Ask]) -> dict[str, Any
         y.append(round(float(value), metric(ask.metric).decimals) if is_new else None)
     if all(value is None for value in y):
         return None
-    frame: dict[str, Any] = {"extend": {"x": int(scope.local(now)), "y": y, "bucket": bucket_of(window, len(asks)), "span": window.length}}
+    width = scope.width(window, len(asks))
+    bucket = bucket_of(window, len(asks)) if width is None else max(1_000, width)
+    frame: dict[str, Any] = {"extend": {"x": int(scope.local(now)), "y": y, "bucket": bucket, "span": window.length}}
     if len(asks) == 1 and y[0] is not None and metric(asks[0].metric).aggregation != "sum":  # its last value stands beside the line
         about = metric(asks[0].metric)
         frame["relayout"] = {"annotations[0].text": quantity(y[0], about.unit, about.decimals), "annotations[0].y": y[0]}

@@ -5,7 +5,6 @@ from typing import Any
 
 from dashboard.bell import RANKS
 from dashboard.figures import flow
-from dashboard.format import number
 from dashboard.loads import energy, power
 from dashboard.loads.fleet import Fleet, Sum, batteries, capacity, fleet, fresh, site, weighted
 from dashboard.page import Scope, Tile
@@ -14,6 +13,7 @@ from datastore.store import Store
 from plant.analysis import fleet as of_fleet
 from plant.metrics import metric
 from plant.model import MINUTE, Device
+from plant.quantity import number
 
 
 def tiles(store: Store, scope: Scope) -> Sequence[Tile]:

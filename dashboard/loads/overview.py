@@ -1,14 +1,14 @@
 """What the overview draws: power flow now, balance over the window, grid frequency."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from dashboard.figures import flow
 from dashboard.figures.stack import Layer, Stack
-from dashboard.format import number
-from dashboard.loads import history, power
+from dashboard.loads import against, history, power
 from dashboard.loads.fleet import batteries, fleet, site
 from dashboard.loads.keyfigures import soc_of
 from dashboard.page import Scope, Table
@@ -17,6 +17,7 @@ from datastore import rollup
 from datastore.store import Store
 from plant.metrics import metric
 from plant.model import MINUTE, Kind, Window
+from plant.quantity import number
 
 FLOW_KINDS = (Kind.SITE, Kind.BESS, Kind.PACK, Kind.PCS, Kind.INVERTER)
 STACK_BARS = 300
@@ -34,13 +35,14 @@ def flow_table(store: Store, scope: Scope) -> Table:
         return Table({})
     columns: dict[str, list[Any]] = {
         "node": list(parts),
-        "power": [None if part.value is None else round(part.value, 1) for part in parts.values()],
+        "power": [part.value for part in parts.values()],
         "at": [part.at for part in parts.values()],
         "note": [f"{number(soc.value, 1)} %" if node == "battery" and soc.value is not None else "" for node in parts],
         "stale": [part.at is not None and plant.now - part.at > 30_000 for part in parts.values()],
     }
     simulated = plant.is_simulated([device for group in plant.devices.values() for device in group][:1])
-    return Table(columns, max(part.at for part in parts.values() if part.at is not None), simulated)
+    newest = max(part.at for part in parts.values() if part.at is not None)
+    return Table(columns, newest, simulated, {"units": {"power": "kW"}, "decimals": {"power": 1}})
 
 
 def flow_frame(store: Store, scope: Scope) -> Mapping[str, Any] | None:
@@ -49,9 +51,10 @@ def flow_frame(store: Store, scope: Scope) -> Mapping[str, Any] | None:
     return None if table.is_empty else {"at": table.at, **flow.frame(table, scope)}
 
 
-def bar_width(window: Window) -> int:
-    """Bucket width of the balance [ms]: devices may speak only once a minute."""
-    return max(MINUTE, rollup.width_for(window, STACK_BARS))
+def bar_width(window: Window, scope: Scope) -> int:
+    """Bucket width of the balance [ms], that of the scope if it asks for one: devices may speak only once a minute."""
+    asked = scope.width(window)
+    return max(MINUTE, rollup.width_for(window, STACK_BARS) if asked is None else asked)
 
 
 def layers(scope: Scope) -> tuple[Layer, ...]:
@@ -69,16 +72,17 @@ def layers(scope: Scope) -> tuple[Layer, ...]:
 
 def balance_table(store: Store, scope: Scope) -> Table:
     """Columns: `at` (bucket starts) and `pv`, `discharge`, `import`, `aux`, `charge`, `export` [kW], each not negative, NaN where nothing
-    was said."""
+    was said; `then`, what fed the site in the period it is compared with."""
     window = scope.span(store.clock())
-    width = bar_width(window)
-    whole = Window(window.start - window.start % width, window.end)  # a first bucket cut in two would lack what is told once a minute
-    return _balance(store, scope, whole, width)
+    width = bar_width(window, scope)
+    first = int(rollup.edges(window, width, scope.zone)[0])
+    whole = Window(first, window.end)  # a first bucket cut in two would lack what is told once a minute
+    return _then(store, scope, whole, width, _balance(store, scope, whole, width))
 
 
 def _balance(store: Store, scope: Scope, window: Window, width: int) -> Table:
     plant = fleet(store, FLOW_KINDS)
-    kept = power.history(store.telemetry, plant, window, width)
+    kept = power.history(store.telemetry, plant, window, width, scope.zone)
     columns = {
         "at": kept.at.astype(np.int64),
         "pv": _above(kept.pv),
@@ -96,6 +100,24 @@ def _balance(store: Store, scope: Scope, window: Window, width: int) -> Table:
     return Table(columns, newest, bool(here and here.simulated), {"stack": Stack(layers(scope), window.start, window.end, width)})
 
 
+def _then(store: Store, scope: Scope, window: Window, width: int, table: Table) -> Table:
+    """The balance with one line more: all that fed the site in the period it is compared with."""
+    earlier = None if table.is_empty else against.other(store, scope, window)
+    if earlier is None or earlier.device is not None:
+        return table
+    kept = power.history(store.telemetry, fleet(store, FLOW_KINDS), earlier.window, width, scope.zone)
+    fed = _above(kept.pv) + _above(kept.battery) + _above(-kept.grid)
+    at = against.placed(kept.at, earlier.shift, width, window, scope.zone)
+    inside = (at >= 0) & (at < window.end) & np.isfinite(fed)
+    spec: Stack = table.more["stack"]
+    if not inside.any():
+        remark = word("against.nothing", scope.lang, what=earlier.title)
+        return replace(table, more={**table.more, "stack": replace(spec, remark=remark)})
+    columns = against.merged(table.columns, at[inside], "then", fed[inside])
+    spec = replace(spec, then=Layer("then", earlier.title, "muted", 1), total=word("stack.fed", scope.lang))
+    return replace(table, columns=columns, more={**table.more, "stack": spec})
+
+
 def _above(numbers: Any) -> Any:
     """The positive part, NaN kept."""
     return np.where(np.isnan(numbers), np.nan, np.maximum(numbers, 0.0))
@@ -107,8 +129,8 @@ def balance_frame(store: Store, scope: Scope) -> Mapping[str, Any] | None:
     if now // 1000 % LIVE_EVERY:
         return None
     whole = scope.span(now)
-    width = bar_width(whole)
-    start = now - now % width
+    width = bar_width(whole, scope)
+    start = int(rollup.edges(Window(now, now + 1), width, scope.zone)[0])
     if now - start < 1_000:
         return None
     table = _balance(store, scope, Window(start, now), width)

@@ -66,14 +66,14 @@ class History:
     width: int
 
 
-def history(telemetry: Telemetry, plant: Fleet, window: Window, width: int) -> History:
-    """The balance over a window in buckets of `width` ms. A bucket in which one converter is silent takes the battery from the
-    connection point instead of a sum that lacks a unit."""
+def history(telemetry: Telemetry, plant: Fleet, window: Window, width: int, zone: str = "UTC") -> History:
+    """The balance over a window in buckets of `width` ms (from a day on, days of `zone`). A bucket in which one converter is silent takes
+    the battery from the connection point instead of a sum that lacks a unit."""
     here = site(plant)
     devices, metric = converters(plant)
     inverters = plant.of(Kind.INVERTER)
-    of_site = telemetry.series([(here.device_id, here.kind)], OF_SITE, window, resolution=width) if here else {}
-    of_units = telemetry.series([(d.device_id, d.kind) for d in devices], [metric], window, resolution=width) if devices else {}
+    of_site = telemetry.series([(here.device_id, here.kind)], OF_SITE, window, resolution=width, zone=zone) if here else {}
+    of_units = telemetry.series([(d.device_id, d.kind) for d in devices], [metric], window, resolution=width, zone=zone) if devices else {}
     at = grid_of(window, width, [*of_site.values(), *of_units.values()])
 
     def of(name: str) -> Numbers:
@@ -84,7 +84,7 @@ def history(telemetry: Telemetry, plant: Fleet, window: Window, width: int) -> H
     if not np.isfinite(pv).any() and inverters:
         pv = _sum(
             at,
-            telemetry.series([(d.device_id, d.kind) for d in inverters], ["total_active_power"], window, resolution=width),
+            telemetry.series([(d.device_id, d.kind) for d in inverters], ["total_active_power"], window, resolution=width, zone=zone),
             len(inverters),
         )
     battery = _sum(at, of_units, len(devices))

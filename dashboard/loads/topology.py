@@ -4,13 +4,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from dashboard.format import number
 from dashboard.loads.fleet import fleet
 from dashboard.page import Scope, Table
 from dashboard.words import word
 from datastore.store import Store
 from plant.errors import Unavailable
 from plant.model import Kind
+from plant.quantity import number
 
 SOURCES = tuple(str(kind) for kind in Kind)
 EVERY = 5

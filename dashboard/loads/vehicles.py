@@ -64,9 +64,9 @@ def vehicle_table(store: Store, scope: Scope) -> Table:
         columns["heard"].append(site_heard(latest.at if latest else None, store))
         columns["kept"].append(word("extent.show", lang) if latest else "")
         links[key, "vin"] = scope.link("/vehicles", device=key)
-        extent = store.telemetry.extent(key, device.kind) if latest else None
-        if extent is not None:
-            links[key, "kept"] = scope.link("/vehicles", device=key, **archive.whole(extent.first, extent.last, store))
+        kept = store.telemetry.bounds(key, device.kind) if latest else None
+        if kept is not None:
+            links[key, "kept"] = scope.link("/vehicles", device=key, **archive.whole(*kept, store))
         if found:
             tones[key, "alerts"] = "alarm" if any(alert.severity == "RED" for alert in found) else "warning"
         for alert in found:
@@ -84,8 +84,14 @@ def vehicle_table(store: Store, scope: Scope) -> Table:
         ("kept", word("archive.from", lang), None),
     ]
     selected = chosen(plant, scope)
+    told = [
+        (symbol, _number(plant.latest[device.device_id, device.kind].values.get(name)), device.device_id)
+        for symbol, name in (("V", "pack_voltage"), ("I", "pack_current"))
+        for device in devices
+        if (device.device_id, device.kind) in plant.latest
+    ]
     spec = Sheet(tuple(parts), tuple(columns["vin"]), tones, links, selected.device_id if selected else "")
-    return Table(columns, max(heard, default=None), plant.is_simulated(devices), {"sheet": spec})
+    return Table(columns, max(heard, default=None), plant.is_simulated(devices), {"sheet": spec, "told": {"power": told}})
 
 
 def site_heard(at: int | None, store: Store) -> str:
@@ -134,7 +140,7 @@ def trace_table(store: Store, scope: Scope) -> Table:
         return archive.nothing(store, scope, [device], "/vehicles")
     heard = at[np.any([np.isfinite(columns[line.column]) for line in lines], axis=0)]
     plot = Plot(tuple(lines), window.start, window.end)
-    return Table(columns, int(heard[-1]), device.simulated, {"plot": plot})
+    return Table(columns, int(heard[-1]), device.simulated, {"plot": plot, "devices": (device.device_id,)})
 
 
 def cells_table(store: Store, scope: Scope) -> Table:

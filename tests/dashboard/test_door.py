@@ -36,7 +36,7 @@ DRAW: dict[str, Any] = {
     "output": '{"id":["MATCH"],"type":"panel"}.children',
     "outputs": {"id": {"id": "overview-tiles", "type": "panel"}, "property": "children"},
     "inputs": [
-        {"id": "scope", "property": "data", "value": {"query": ""}},
+        {"id": {"id": "overview-tiles", "type": "scope"}, "property": "data", "value": {"query": ""}},
         {"id": {"id": "overview-tiles", "type": "redraw"}, "property": "data", "value": None},
     ],
     "state": [{"id": {"id": "overview-tiles", "type": "panel"}, "property": "id", "value": {"id": "overview-tiles", "type": "panel"}}],

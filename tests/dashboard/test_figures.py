@@ -205,8 +205,9 @@ def test_the_stack_leaves_gaps_empty_and_turns_use_downwards() -> None:
     columns = {"at": [NOON, NOON + MINUTE], "pv": [10.0, NAN], "charge": [4.0, NAN]}
     layers = (Layer("pv", "PV", "pv", 1), Layer("charge", "Charge", "charge", -1))
     drawn = stack(Table(columns, more={"stack": Stack(layers, NOON, NOON + 2 * MINUTE, MINUTE)}), TAIPEI)
-    assert [trace["y"] for trace in drawn["data"]] == [[10, None], [-4, None]]
-    assert drawn["data"][0]["x"][0] == NOON + 8 * 3_600_000 + 30_000
+    assert [trace["y"] for trace in drawn["data"]] == [[None, 10, None], [None, -4, None]]
+    assert drawn["data"][0]["x"][1] == NOON + 8 * 3_600_000 + 30_000
+    assert len({trace["stackgroup"] for trace in drawn["data"]}) == 2
 
 
 def test_bars_of_voltages_zoom_to_their_range_and_others_start_at_zero() -> None:

@@ -62,6 +62,7 @@ def test_an_empty_table_is_said_to_be_empty(store: Store) -> None:
 def test_a_failing_panel_names_the_trace_the_log_has(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         text = drawn(body(panel(load=lambda store, scope: 1 / 0), Shared(store), SCOPE))
+    assert "data-retry" not in text, "a defect does not go away by asking"
     trace = caplog.records[0].args[1]  # type: ignore[index]
     assert "could not be drawn" in text and f"Trace {trace}" in text and '"role": "alert"' in text
 
@@ -71,7 +72,9 @@ def test_a_store_that_is_down_is_named(store: Store, caplog: pytest.LogCaptureFi
         raise Unavailable("no connection")
 
     with caplog.at_level(logging.CRITICAL):
-        assert "The store does not answer" in drawn(body(panel(load=load), Shared(store), SCOPE))
+        text = drawn(body(panel(load=load), Shared(store), SCOPE))
+        assert "The store does not answer" in text
+        assert '"data-retry": "p"' in text, "asked for again by itself"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,17 @@ def test_a_store_that_is_down_is_named(store: Store, caplog: pytest.LogCaptureFi
 def test_a_panel_asks_for_frames_only_while_they_belong_in_it(store: Store, scope: Scope, current: bool, subscribes: bool) -> None:
     text = drawn(body(panel(live=lambda store, scope: {}, is_current=current), Shared(store), scope))
     assert ("data-topic" in text) is subscribes
+
+
+def test_the_files_of_a_paused_screen_hold_what_it_shows_although_the_values_of_now_go_on(store: Store) -> None:
+    told = iter(range(10))
+    newest = panel(load=lambda store, scope: Table({"at": [NOW], "power": [next(told)]}, at=NOW), is_current=True)
+    shared, paused = Shared(store), replace(SCOPE, live=False)
+    shown = body(newest, shared, paused)
+    assert list(shown.children.figure["data"][0]["y"]) == [0]
+    at = int(getattr(shown, "data-paused"))
+    assert shared.views.of(newest, replace(paused, theme="light", live=True), at).table.columns["power"] == [0]
+    assert "data-paused" not in drawn(body(newest, shared, SCOPE))
 
 
 def test_simulated_data_says_so(store: Store) -> None:

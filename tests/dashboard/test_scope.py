@@ -17,6 +17,8 @@ scopes = st.builds(
     Scope,
     unit=st.none() | st.integers(1, 9999),
     rack=st.none() | st.integers(1, 9999),
+    module=st.none() | st.integers(1, 9999),
+    cell=st.none() | st.integers(1, 9999),
     device=st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), max_size=40),
     metric=st.sampled_from(["", "soc", "soc,soh"]),
     window=st.sampled_from(sorted(WINDOWS)),

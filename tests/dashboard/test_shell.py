@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 
 import callbacks
-from dashboard import header
+from dashboard import header, shell
 from dashboard.page import Control, Page, Panel, Scope, Table
 from dashboard.words import word
 from datastore.open import open_store
@@ -91,7 +92,7 @@ def draw(client: FlaskClient, panel: str, query: str = "", redraw: Any = None) -
             "output": '{"id":["MATCH"],"type":"panel"}.children',
             "outputs": {"id": {"id": panel, "type": "panel"}, "property": "children"},
             "inputs": [
-                {"id": "scope", "property": "data", "value": {"query": query, "zone": "Asia/Taipei"}},
+                {"id": {"id": panel, "type": "scope"}, "property": "data", "value": {"query": query, "zone": "Asia/Taipei"}},
                 {"id": {"id": panel, "type": "redraw"}, "property": "data", "value": redraw},
             ],
             "state": [{"id": {"id": panel, "type": "panel"}, "property": "id", "value": {"id": panel, "type": "panel"}}],
@@ -176,7 +177,8 @@ def test_two_apps_in_one_process_both_work(store: Store) -> None:
     first, second = serve(store, site_name="First"), serve(store, site_name="Second")
     for client, name in ((first, "First"), (second, "Second")):
         assert name in str(show(client)["header"]) and "units" in draw(client, "units")
-        assert len(client.get("/_dash-dependencies").get_json()) == 4
+    counts = [len(client.get("/_dash-dependencies").get_json()) for client in (first, second)]
+    assert counts[0] == counts[1] > 0
 
 
 def test_the_url_lays_out_its_page(client: FlaskClient) -> None:
@@ -224,11 +226,12 @@ def test_the_bell_counts_alarms_and_names_the_worst_first(client: FlaskClient, s
 
 def test_a_panel_as_csv_is_what_it_shows(client: FlaskClient) -> None:
     answer = client.get("/panels/units.csv?window=1h")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="units.csv"' and answer.mimetype == "text/csv"
+    assert answer.headers["Content-Disposition"] == "attachment; filename=Voltdeck-site_units_20261121T230000_20261122T000000.csv"
+    assert answer.mimetype == "text/csv"
     assert list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff")))) == [
-        ["at", "device", "soc"],
-        ["2026-11-21T23:59:58.500+08:00", "'=bess01", "55.5"],  # a spreadsheet must not run a name as a formula
-        ["2026-11-22T00:00:00+08:00", "bess02", ""],
+        ["Time (Asia/Taipei)", "Time (UTC)", "Device", "soc"],
+        ["2026-11-21 23:59:58.500", "2026-11-21T15:59:58.500Z", "'=bess01", "55.5"],  # a spreadsheet must not run a name as a formula
+        ["2026-11-22 00:00:00.000", "2026-11-21T16:00:00.000Z", "bess02", ""],
     ]
 
 
@@ -239,7 +242,8 @@ def test_a_csv_that_cannot_be_made_says_why(client: FlaskClient, path: str, stat
 
 
 def test_downloads_need_the_right_to_export(client: FlaskClient) -> None:
-    assert client.application.view_functions["panel_csv"].permission == "export"  # type: ignore[attr-defined]
+    for form in ("csv", "xlsx", "parquet", "receipt"):
+        assert client.application.view_functions[f"panel_{form}"].permission == "export"  # type: ignore[attr-defined]
 
 
 def test_the_login_page_speaks_the_readers_language(client: FlaskClient) -> None:
@@ -276,3 +280,33 @@ def test_a_range_is_said_shortly(start: str, end: str, text: str) -> None:
 )
 def test_the_header_names_the_zone_with_its_offset(zone: str, text: str) -> None:
     assert header.zone_text(zone, NOW) == text
+
+
+def test_a_panel_that_is_not_shown_leaves_no_empty_corner() -> None:
+    def spans(*given: int) -> list[int]:
+        return [panel.span for panel in shell.in_full_rows([replace(PANEL, span=span) for span in given])]
+
+    assert spans(12, 8, 4, 6, 6) == [12, 8, 4, 6, 6]
+    assert spans(6, 12, 7) == [12, 12, 12]
+    assert spans(4, 4, 6) == [4, 8, 12]
+
+
+def _found(parts: Any, id: str) -> Any:
+    return next(one for part in parts for one in part._traverse() if getattr(one, "id", None) == id)
+
+
+def test_a_phone_keeps_four_pages_in_its_bar(client: FlaskClient) -> None:
+    pages = [replace(PAGES[0], path=f"/{n}") for n in range(6)]
+    nav = str(shell.nav(pages, "/5", Scope()))
+    rest = str(_found(shell.nav(pages, "/5", Scope()), "nav-rest"))
+    assert [f"'/{n}'" in rest for n in range(6)] == [False] * 4 + [True] * 2
+    assert "data-here='1'" in nav and "data-here" not in str(shell.nav(pages, "/1", Scope()))
+    assert "data-more" not in str(shell.nav(pages[:4], "/1", Scope()))
+
+
+def test_the_period_before_a_running_window_moves_on_with_the_clock(client: FlaskClient) -> None:
+    """Midnight of the 22nd in Taipei: the hour before the last one is from 22:00 to 23:00."""
+    shown = str(show(client, search="?window=1h")["header"])
+    assert "from=2026-11-21T22%3A00&to=2026-11-21T23%3A00" in shown and f"'data-made': '{NOW}'" in shown
+    fixed = str(show(client, search="?window=1h&from=2026-11-20&to=2026-11-20")["header"])
+    assert "from=2026-11-19T00%3A00" in fixed and "from=2026-11-21T00%3A00" in fixed and "data-made" not in fixed

@@ -1,0 +1,73 @@
+"""Texts of the BESS page's cells, comparison of two racks and words of a rack: key → English, 繁體中文, español."""
+
+from collections.abc import Mapping
+
+Texts = Mapping[str, tuple[str, str, str]]
+
+WORDS: Texts = {
+    "control.module": ("Module", "模組", "Módulo"),
+    "control.cell": ("Cell", "電芯", "Celda"),
+    "control.cell.furthest": ("Furthest from the median", "偏離中位數最大者", "La más alejada de la mediana"),
+    "panel.bess.pair": ("Two racks", "兩櫃比較", "Dos racks"),
+    "panel.bess.pair.note": (
+        "with the rack compared with, else the furthest one",
+        "與比較對象，未選時為差異最大者",
+        "con el rack comparado o el más alejado",
+    ),
+    "bess.pair.apart": ("{one} less {two}", "{one} 減 {two}", "{one} menos {two}"),
+    "panel.bess.alarms": ("Open alarms of the racks", "電池櫃未結告警", "Alarmas abiertas de los racks"),
+    "bess.alarms.none": ("No open alarm at {who}", "{who} 無未結告警", "Sin alarmas abiertas en {who}"),
+    "panel.bess.words": ("What the modules report", "各模組回報", "Lo que informan los módulos"),
+    "panel.bess.words.note": ("the bits of their words, decoded", "狀態字逐位元解讀", "los bits de sus palabras, descifrados"),
+    "panel.bess.bams": ("What the BAMS reports", "BAMS 回報", "Lo que informa el BAMS"),
+    "bess.bams.about": ("Function", "功能", "Función"),
+    "panel.bess.wear": ("Wear of the racks", "電池櫃磨耗", "Desgaste de los racks"),
+    "panel.bess.wear.note": (
+        "whole days of the window, by means of minutes",
+        "時段內各日，依分鐘平均",
+        "días completos de la ventana, por medias de minuto",
+    ),
+    "panel.bess.rainflow": ("Cycles of the racks", "電池櫃循環", "Ciclos de los racks"),
+    "panel.bess.rainflow.note": (
+        "rainflow (ASTM E1049) over whole days, swings from 1 %; of the chosen rack, else the mean of all",
+        "雨流計數 (ASTM E1049)，依各日，擺幅 1 % 起；所選電池櫃，否則為全部之平均",
+        "rainflow (ASTM E1049) de días completos, desde 1 %; del rack elegido o la media de todos",
+    ),
+    "bess.wear.mwh": ("Throughput (MWh)", "吞吐量 (MWh)", "Energía (MWh)"),
+    "bess.wear.cycles": ("Cycles from 1 %", "循環 (1 % 起)", "Ciclos desde 1 %"),
+    "bess.wear.deepest": ("Deepest (%)", "最深 (%)", "Más profundo (%)"),
+    "bess.wear.mean": ("Mean SOC (%)", "平均 SOC (%)", "SOC medio (%)"),
+    "bess.wear.rest": ("At rest (h)", "靜置 (h)", "En reposo (h)"),
+    "panel.bess.extremes": ("Cells of the rack", "電池櫃電芯", "Celdas del rack"),
+    "panel.bess.play": ("Cells through time", "電芯隨時間變化", "Celdas a lo largo del tiempo"),
+    "panel.bess.play.note": (
+        "each cell against the median of its rack; press play or drag",
+        "各電芯與該櫃中位數之差；按播放或拖曳",
+        "cada celda frente a la mediana de su rack; reproduzca o arrastre",
+    ),
+    "panel.bess.volts": ("Cell against its rack", "電芯與所屬電池櫃", "La celda frente a su rack"),
+    "panel.bess.warmth": ("Temperature against its rack", "溫度與所屬電池櫃", "La temperatura frente a su rack"),
+    "panel.bess.history.note": (
+        "chosen above, else furthest from the median",
+        "上方所選，否則為偏離中位數最大者",
+        "lo elegido arriba o lo más alejado",
+    ),
+    "cells.outlier": ("outlier", "離群", "atípica"),
+    "cells.tail": (", median of all {median}", "，全部中位數 {median}", ", mediana de todas {median}"),
+    "cells.median": ("Median of the rack", "該櫃中位數", "Mediana del rack"),
+    "cells.band": ("lowest to highest", "最低至最高", "de la menor a la mayor"),
+    "cells.apart": ("Less the median", "與中位數之差", "Menos la mediana"),
+    "cells.play": ("▶ Play", "▶ 播放", "▶ Reproducir"),
+    "cells.pause": ("❚❚ Pause", "❚❚ 暫停", "❚❚ Pausa"),
+    "cells.rest": ("at rest", "靜置中", "en reposo"),
+    "cells.load": ("under load", "負載中", "con carga"),
+    "cells.tile.rack": ("Rack", "電池櫃", "Rack"),
+    "cells.tile.highest": ("Highest cell", "最高電芯", "Celda más alta"),
+    "cells.tile.lowest": ("Lowest cell", "最低電芯", "Celda más baja"),
+    "cells.tile.spread": ("Voltage spread", "電芯壓差", "Dispersión de tensión"),
+    "cells.tile.warmest": ("Warmest sensor", "最高溫感測器", "Sensor más caliente"),
+    "cells.tile.coldest": ("Coldest sensor", "最低溫感測器", "Sensor más frío"),
+    "cells.tile.gradient": ("Temperature spread", "溫差", "Dispersión de temperatura"),
+    "cells.tile.outliers": ("Outliers", "離群數", "Atípicos"),
+    "cells.tile.normal": ("limit {n}", "限值 {n}", "límite {n}"),
+}
