@@ -3,7 +3,11 @@
 import importlib
 import sys
 
-NAMES = ("ingest", "rollups", "latest_series", "memory", "stream", "store")
+NAMES = (
+    "ingest", "mongo", "doors", "hot", "rollups", "latest_series", "read",
+    "writers", "flat", "sealed", "memory", "stream", "store", "anomalies", "allocation", "forecasts", "settlement", "screens", "exports",
+    "studies",
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:

@@ -1,7 +1,8 @@
 """HTTP ingest of S4 readings: this product beside the baseline in one run, alternating rounds, the same bytes, equal durability.
 
 `python -m bench ingest` · `--batches 1,100,1000` · `--rounds 5` · `--seconds 4` · `--bulk` adds the baseline with the ORM's bulk
-insert as a third side · `--only baseline|voltdeck`. After every round the stored rows are counted in the database file and
+insert as a third side · `--only baseline|voltdeck` · `--database postgresql` puts both sides on databases of their own on one
+server (`BENCH_POSTGRESQL`). After every round the stored rows are counted in the database and
 must be exactly the acknowledged ones; at the end a sample of vehicles is asked for its summary over HTTP.
 """
 
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +21,10 @@ from bench import servers
 from bench.load import VEHICLES, Result, vin
 from bench.measure import calibrate, keep, machine, median, table, verdict
 from bench.servers import ROOT, Server
+from bench.stores import database
 
 BATCHES = (1, 100, 1000)
-BARS = {1: 4.0, 100: 8.0, 1000: 10.0}
+BARS = {"sqlite": {1: 4.0, 100: 8.0, 1000: 10.0}, "postgresql": {1: 3.0, 100: 9.0, 1000: 20.0}}
 P99_SHARE = 0.2
 ASKED = 20
 FIRST_BATCH = 1000
@@ -89,11 +91,17 @@ def ask(server: Server, start_ms: int, end_ms: int, expected: int) -> None:
             raise RuntimeError(f"{server.name}: {vin(vehicle)} has {found} samples, about {each:.0f} were acknowledged")
 
 
-def compare(batch: int, sides: Sequence[str], rounds: int, seconds: float, connections: int, folder: Path) -> list[Rounds]:
+def compare(
+    batch: int, sides: Sequence[str], rounds: int, seconds: float, connections: int, folder: Path, on_server: bool = False
+) -> list[Rounds]:
     """Fresh servers for this batch size, one unmeasured round each that makes all vehicles known, then alternating rounds."""
     start = {"baseline": servers.baseline, "bulk": _bulk, "voltdeck": servers.ours}
     with ExitStack() as stack:
-        running = [(Rounds(side, batch), stack.enter_context(start[side](folder / f"{side}-{batch}"))) for side in sides]
+        urls = [stack.enter_context(database()) if on_server else "" for _ in sides]
+        running = [
+            (Rounds(side, batch), stack.enter_context(start[side](folder / f"{side}-{batch}", url=url)))
+            for side, url in zip(sides, urls, strict=True)
+        ]
         begin = next_ms = int(time.time() * 1000)
         stored = dict.fromkeys(sides, 0)
         for number in range(rounds + 1):
@@ -114,11 +122,11 @@ def compare(batch: int, sides: Sequence[str], rounds: int, seconds: float, conne
     return [record for record, _ in running]
 
 
-def _bulk(folder: Path) -> servers.ServerContext:
-    return servers.baseline(folder, port=servers.BASELINE_PORT + 2, ORM_BULK="1")
+def _bulk(folder: Path, url: str) -> servers.ServerContext:
+    return servers.baseline(folder, port=servers.BASELINE_PORT + 2, url=url, ORM_BULK="1")
 
 
-def report(found: Sequence[Rounds]) -> tuple[str, list[dict[str, object]]]:
+def report(found: Sequence[Rounds], wanted: Mapping[int, float]) -> tuple[str, list[dict[str, object]]]:
     """The table and its rows as values."""
     rows, values = [], []
     for batch in dict.fromkeys(r.batch for r in found):
@@ -127,8 +135,8 @@ def report(found: Sequence[Rounds]) -> tuple[str, list[dict[str, object]]]:
         for side, record in sides.items():
             ratio = record.rate / base.rate if base else float("nan")
             tail = record.p99 / base.p99 if base else float("nan")
-            judged = side == "voltdeck" and base is not None and batch in BARS
-            bars = [verdict(ratio, BARS[batch], at_least=True), verdict(tail, P99_SHARE)] if judged else ["", ""]
+            judged = side == "voltdeck" and base is not None and batch in wanted
+            bars = [verdict(ratio, wanted[batch], at_least=True), verdict(tail, P99_SHARE)] if judged else ["", ""]
             cores = [f"{record.cpu_us:.1f}", f"{median(record.server_cpu):.2f}", f"{median([r.client_cpu for r in record.results]):.2f}"]
             rows.append([str(batch), side, f"{record.rate:,.0f}", f"{record.p50:.2f}", f"{record.p99:.2f}",
                          f"{ratio:.1f}×", bars[0], f"{tail:.3f}", bars[1], *cores])
@@ -148,19 +156,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--bulk", action="store_true", help="also the baseline with the ORM's bulk insert")
     parser.add_argument("--only", choices=("baseline", "voltdeck"))
+    parser.add_argument("--database", choices=tuple(BARS), default="sqlite")
+    parser.add_argument("--smoke", action="store_true", help="tiny: only shows that it runs")
     given = parser.parse_args(arguments)
     sides = [given.only] if given.only else ["baseline", *(["bulk"] if given.bulk else []), "voltdeck"]
+    if given.smoke:
+        given.batches, given.rounds, given.seconds = "100", 1, 0.3
     calibration = calibrate()
-    print(f"HTTP ingest, {given.connections} connections, {given.rounds} rounds of {given.seconds:g} s, 7 metrics a reading")
+    rounds = f"{given.rounds} rounds of {given.seconds:g} s"
+    print(f"HTTP ingest on {given.database}, {given.connections} connections, {rounds}, 7 metrics a reading")
     print(f"{machine()}\n{calibration}")
     found: list[Rounds] = []
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder:
         for batch in map(int, given.batches.split(",")):
-            found += compare(batch, sides, given.rounds, given.seconds, given.connections, Path(folder))
-    text, values = report(found)
+            found += compare(batch, sides, given.rounds, given.seconds, given.connections, Path(folder), given.database != "sqlite")
+    text, values = report(found, BARS[given.database])
     print(f"\n{text}\n{calibrate()} (after)")
-    if not given.only:
-        keep("ingest", calibration, values)
+    if not given.only and not given.smoke:
+        keep("ingest" if given.database == "sqlite" else f"ingest-{given.database}", calibration, values)
 
 
 if __name__ == "__main__":

@@ -98,12 +98,12 @@ def callback_body(panel: str, start: int, end: int) -> bytes:
     """What the browser sends when the window of a panel changes."""
     zone = ZoneInfo(ZONE)
     since, until = (datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S") for at in (start, end))
-    key = {"id": panel, "type": "panel"}
+    key, query = {"id": panel, "type": "panel"}, f"from={since}&to={until}"
     return json.dumps({
         "output": '{"id":["MATCH"],"type":"panel"}.children',
         "outputs": {"id": key, "property": "children"},
         "inputs": [
-            {"id": "scope", "property": "data", "value": {"query": f"from={since}&to={until}", "zone": ZONE, "path": "/"}},
+            {"id": {"id": panel, "type": "scope"}, "property": "data", "value": {"query": query, "zone": ZONE, "path": "/"}},
             {"id": {"id": panel, "type": "redraw"}, "property": "data", "value": None},
         ],
         "changedPropIds": ["scope.data"],

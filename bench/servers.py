@@ -21,7 +21,7 @@ OURS_PORT = 8151
 
 @dataclass(slots=True)
 class Server:
-    """A running side: where it listens, its process, and the SQLite file and table its readings are in."""
+    """A running side: where it listens, its process, and the SQLite file (or the database of `url`) and table its readings are in."""
 
     name: str
     port: int
@@ -29,6 +29,7 @@ class Server:
     database: Path
     tables: tuple[str, ...]
     log: Path
+    url: str = ""
 
     def get(self, path: str) -> tuple[int, bytes]:
         """One GET: status and body."""
@@ -51,12 +52,21 @@ class Server:
             connection.close()
 
     def stored(self) -> int:
-        """Readings in the database file, counted by a second connection."""
+        """Readings in the database, counted by a second connection."""
+        if self.url:
+            return self._stored_on_server()
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
         try:
             return sum(int(connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0]) for table in self.tables)
         finally:
             connection.close()
+
+    def _stored_on_server(self) -> int:
+        import psycopg
+
+        with psycopg.connect(self.url) as connection:
+            counts = [connection.execute(f'SELECT count(*) FROM "{table}"').fetchone() for table in self.tables]
+        return sum(int(count[0]) for count in counts if count)
 
     def samples(self, vehicle: str, start_ms: int, end_ms: int) -> int:
         """Readings of one vehicle in a window as the S4 summary tells them."""
@@ -93,12 +103,12 @@ def _cpu(pid: int) -> float:
 
 @contextmanager
 def _running(name: str, port: int, command: list[str], env: Mapping[str, str], ready: str, database: Path, tables: tuple[str, ...],
-             patience: float) -> Iterator[Server]:
+             patience: float, url: str = "") -> Iterator[Server]:
     log = database.parent / f"{name}.log"
     environment = {"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", ""), "PYTHONPATH": str(ROOT), **env}
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=database.parent, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    server = Server(name, port, process, database, tables, log)
+    server = Server(name, port, process, database, tables, log, url)
     try:
         _await(server, ready, patience)
         yield server
@@ -128,23 +138,27 @@ def _await(server: Server, path: str, patience: float) -> None:
 
 @contextmanager
 def baseline(folder: Path, port: int = BASELINE_PORT, url: str = "", **env: str) -> Iterator[Server]:
-    """The frozen FastAPI + ORM service under uvicorn with uvloop and httptools, one worker, no access log."""
+    """The frozen FastAPI + ORM service under uvicorn with uvloop and httptools, one worker, no access log; `url` is that of an empty
+    PostgreSQL database to use in place of an SQLite file."""
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / "baseline.db"
     command = [sys.executable, "-m", "uvicorn", "bench.baseline.backend.main:app", "--host", "127.0.0.1", "--port", str(port),
                "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    settings = {"DATABASE_URL": url or f"sqlite:///{database}", **env}
-    with _running("baseline", port, command, settings, "/api/health", database, ("telemetry",), 30) as server:
+    address = url.replace("postgresql://", "postgresql+psycopg://", 1) if url else f"sqlite:///{database}"
+    settings = {"DATABASE_URL": address, **env}
+    with _running("baseline", port, command, settings, "/api/health", database, ("telemetry",), 30, url) as server:
         yield server
 
 
 @contextmanager
 def ours(folder: Path, port: int = OURS_PORT, verb: str = "serve", patience: float = 60, program: tuple[str, ...] = (),
-         **env: str) -> Iterator[Server]:
-    """This product as `python app.py serve` on an empty store, without rate limits; `program` replaces `python app.py`."""
+         url: str = "", **env: str) -> Iterator[Server]:
+    """This product as `python app.py serve` on an empty store, without rate limits; `program` replaces `python app.py`; `url` is that of
+    an empty PostgreSQL database to use in place of an SQLite file."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"HOST": "127.0.0.1", "PORT": str(port), "DATA_DIR": str(folder), "RATE_LIMIT": "0", "RATE_LIMIT_INGEST": "0",
-                "ADMIN_PASSWORD": "bench-only-password", **env}
+                "ADMIN_PASSWORD": "bench-only-password", **({"DATABASE_URL": url} if url else {}), **env}
     command = [*(program or (sys.executable, str(ROOT / "app.py"))), verb]
-    with _running("voltdeck", port, command, settings, "/health/ready", folder / "voltdeck.db", ("reading_vehicle",), patience) as server:
+    tables = ("reading_vehicle",)
+    with _running("voltdeck", port, command, settings, "/health/ready", folder / "voltdeck.db", tables, patience, url) as server:
         yield server

@@ -1,10 +1,9 @@
-"""The telemetry store alone, as ratios in one run: append against a raw `executemany`, live rollups, newest, a year, a load.
+"""The telemetry store alone, as ratios in one run: append against a raw `executemany`, live rollups, a year, memory, a load.
 
 `python -m bench store`. No HTTP, no intake: what SQLite itself can do stands beside what the store does with it.
 """
 
 import argparse
-import os
 import random
 import sqlite3
 import tempfile
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.measure import calibrate, keep, machine, median, table, verdict
-from datastore.backends.sql import SqlTelemetry
+from bench.stores import Clock, resident_mb, telemetry, timed
 from datastore.ports import Columns
 from plant.metrics import scalars_of
 from plant.model import DAY, HOUR, MINUTE, Block, Window
@@ -25,16 +24,6 @@ METRICS = scalars_of("rack")[:13]
 SITE = ("frequency", "active_power", "soc", "target_power", "aux_power", "pv_power")
 DEVICES = 144
 BATCH = 1000
-
-
-class Clock:
-    """The time, as the readings have it."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> int:
-        return self.now
 
 
 def batches(count: int, seed: int = 7) -> list[list[tuple[object, ...]]]:
@@ -81,27 +70,26 @@ def appended(path: Path, work: list[list[tuple[object, ...]]], live: bool) -> tu
     clock = Clock()
     if not live:
         clock.now = START - DAY  # readings of a minute that never closes while this runs
-    store = SqlTelemetry(path, ZONE, clock)
-    if not live:
-        store._rollups.accumulate = lambda *_: None  # type: ignore[method-assign]
     writing = keeping = 0.0
-    for i, rows in enumerate(work):
-        if live:
-            clock.now = int(rows[-1][1]) + 500  # type: ignore[call-overload]
-        begin = time.perf_counter()
-        store.append([Block("rack", METRICS, rows)])
-        writing += time.perf_counter() - begin
-        if live and i % 40 == 39:
+    with telemetry(path, clock) as store:
+        if not live:
+            store._rollups.accumulate = lambda *_: None  # type: ignore[method-assign]
+        for i, rows in enumerate(work):
+            if live:
+                clock.now = int(rows[-1][1]) + 500  # type: ignore[call-overload]
             begin = time.perf_counter()
-            store.maintain()
-            keeping += time.perf_counter() - begin
-    store.close()
+            store.append([Block("rack", METRICS, rows)])
+            writing += time.perf_counter() - begin
+            if live and i % 40 == 39:
+                begin = time.perf_counter()
+                store.maintain()
+                keeping += time.perf_counter() - begin
     return writing, keeping
 
 
-def bench_append(folder: Path, runs: int) -> list[list[object]]:
+def bench_append(folder: Path, runs: int, count: int) -> list[list[object]]:
     """Rows/s of each way, and their ratios, interleaved so that the machine's moods hit all alike."""
-    work = batches(120)
+    work = batches(count)
     raw, bare, live, kept = [], [], [], []
     for run in range(runs):
         raw.append(raw_insert(folder / f"raw{run}.db", work))
@@ -136,85 +124,51 @@ def history(device: int, metrics: tuple[str, ...], start: int, step: int, count:
 
 def bench_load(folder: Path, days: int) -> list[list[object]]:
     """174 devices × 14 metrics by the minute and six site metrics by the second; scaled to 30 days when fewer are loaded."""
-    store = SqlTelemetry(folder / "load.db", ZONE, Clock())
     metrics = (*METRICS, scalars_of("rack")[13])
     start = START - days * DAY
     items = [("rack", f"rack{i:03d}", history(i, metrics, start, MINUTE, days * 1440)) for i in range(6)]
     seconds = history(99, SITE, start, 1000, days * 86_400)
-    begin = time.process_time()
-    total = store.load_many((f"{name}-{turn}", kind, columns) for turn in range(29) for kind, name, columns in items)
-    total += store.load_many([("site", "site", seconds)])
-    took = time.process_time() - begin
-    size = (folder / "load.db").stat().st_size + (folder / "load.db-wal").stat().st_size
-    window = Window(START - DAY, START)
-    reads = [timed(lambda: store.columns("site", "site", SITE, window)) for _ in range(7)]
-    store.close()
+    with telemetry(folder / "load.db", Clock()) as store:
+        begin = time.process_time()
+        total = store.load_many((f"{name}-{turn}", kind, columns) for turn in range(29) for kind, name, columns in items)
+        total += store.load_many([("site", "site", seconds)])
+        took = time.process_time() - begin
+        size = (folder / "load.db").stat().st_size + (folder / "load.db-wal").stat().st_size
     return [
         [
             f"load of {total:,} wide readings ({days} days)",
             f"{took:.1f} s CPU, {size / 1e6:,.0f} MB; 30 days: {took * 30 / days:.1f} s",
             verdict(took * 30 / days, 25),
-        ],
-        ["24 h × 6 metrics at 1 Hz into numpy", f"{median(reads):.1f} ms", ""],
+        ]
     ]
 
 
-def timed(work: object) -> float:
-    """Milliseconds of one call."""
-    begin = time.perf_counter()
-    work()  # type: ignore[operator]
-    return 1000 * (time.perf_counter() - begin)
+def bench_year(folder: Path) -> list[list[object]]:
+    """A year of minutes of one metric to 1,000 buckets; each ask has another window."""
+    with telemetry(folder / "reads.db", Clock()) as store:
+        store.load("year", "site", history(1, SITE, START - 365 * DAY, MINUTE, 365 * 1440))
 
+        def year(i: int) -> object:
+            window = Window(START - 365 * DAY + i * MINUTE, START - i * MINUTE)
+            return store.series([("year", "site")], ["active_power"], window, points=1000, zone=ZONE)
 
-def bench_reads(folder: Path) -> list[list[object]]:
-    """Newest of 200 devices, a year to 1,000 buckets, a day of 15 metrics at 1 Hz."""
-    clock = Clock()
-    store = SqlTelemetry(folder / "reads.db", ZONE, clock)
-    rows = [(f"rack{i:03d}", START, START, 0, *[float(j) for j in range(len(METRICS))]) for i in range(200)]
-    store.append([Block("rack", METRICS, rows)])
-    keys = [(f"rack{i:03d}", "rack") for i in range(200)]
-
-    def newest(i: int) -> float:
-        store.append([Block("rack", METRICS, [(f"rack{d:03d}", START + i * 1000, START, 0, *[1.0] * len(METRICS)) for d in range(200)])])
-        return timed(lambda: store.latest(keys))
-
-    latest = [newest(i) for i in range(1, 12)]
-    store.load("year", "site", history(1, SITE, START - 365 * DAY, MINUTE, 365 * 1440))
-    year = [
-        timed(
-            lambda i=i: store.series(
-                [("year", "site")], ["active_power"], Window(START - 365 * DAY + i * MINUTE, START - i * MINUTE), points=1000, zone=ZONE
-            )
-        )
-        for i in range(11)
-    ]
-    wide = scalars_of("pcs")[:15]
-    store.load("fast", "pcs", history(2, wide, START - DAY, 1000, 86_400))
-    day = [timed(lambda: store.columns("fast", "pcs", wide, Window(START - DAY, START))) for _ in range(9)]
-    store.close()
-    return [
-        ["newest values of 200 devices, all just changed", f"{median(latest):.2f} ms", verdict(median(latest), 2)],
-        ["a year of 1-minute data to 1,000 buckets", f"{median(year):.2f} ms", verdict(median(year), 5)],
-        ["24 h × 15 metrics at 1 Hz into numpy", f"{median(day):.1f} ms", verdict(median(day), 15)],
-    ]
+        found = [timed(lambda i=i: year(i)) for i in range(11)]  # type: ignore[misc]
+    return [["a year of 1-minute data to 1,000 buckets", f"{median(found):.2f} ms", verdict(median(found), 5)]]
 
 
 def bench_memory(folder: Path, minutes: int) -> list[list[object]]:
     """Resident memory of this process while `minutes` of 144 racks at 1 Hz go in."""
     clock = Clock()
-    store = SqlTelemetry(folder / "memory.db", ZONE, clock)
     names = [f"rack{i:03d}" for i in range(DEVICES)]
     sizes = []
-    for second in range(60 * minutes):
-        clock.now = START + second * 1000 + 500
-        store.append(
-            [Block("rack", METRICS, [(name, START + second * 1000, clock.now, 0, *[second % 7 + 0.5] * len(METRICS)) for name in names])]
-        )
-        if second % 5 == 4:
-            store.maintain()
-        if second % 60 == 59:
-            sizes.append(resident_mb())
-    store.close()
+    with telemetry(folder / "memory.db", clock) as store:
+        for second in range(60 * minutes):
+            at = clock.now = START + second * 1000 + 500
+            store.append([Block("rack", METRICS, [(name, at - 500, at, 0, *[second % 7 + 0.5] * len(METRICS)) for name in names])])
+            if second % 5 == 4:
+                store.maintain()
+            if second % 60 == 59:
+                sizes.append(resident_mb())
     grown = sizes[-1] - sizes[len(sizes) // 3]
     return [
         [
@@ -225,29 +179,28 @@ def bench_memory(folder: Path, minutes: int) -> list[list[object]]:
     ]
 
 
-def resident_mb() -> float:
-    """Resident set of this process [MB]."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench store", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="repetitions of the append comparison")
     parser.add_argument("--days", type=int, default=30, help="days of history to load")
     parser.add_argument("--minutes", type=int, default=15, help="simulated minutes of the memory test")
+    parser.add_argument("--smoke", action="store_true", help="tiny: only shows that it runs")
     options = parser.parse_args(arguments)
+    if options.smoke:
+        options.runs, options.days, options.minutes = 1, 1, 2
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         calibration = calibrate(folder)
         print(f"{machine()}\n{calibration}\n")
         rows = (
-            bench_append(folder, options.runs)
-            + bench_reads(folder)
+            bench_append(folder, options.runs, 8 if options.smoke else 120)
+            + bench_year(folder)
             + bench_memory(folder, options.minutes)
             + bench_load(folder, options.days)
         )
     print(table(("what", "measured", "bar"), rows))
-    keep("store", calibration, rows)
+    if not options.smoke:
+        keep("store", calibration, rows)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ import sys
 from typing import Any
 
 import app
-from datastore.backends import sql, sql_live, sql_rollups
+from datastore.kept import minutes, rollups, telemetry
 
 
-class NoMinutes(sql_live.OpenMinutes):
+class NoMinutes(minutes.OpenMinutes):
     """Open minutes that keep nothing."""
 
     def add(self, *_: Any) -> None:
@@ -23,6 +23,6 @@ class NoMinutes(sql_live.OpenMinutes):
 
 if __name__ == "__main__":
     sys.modules["app"] = app
-    sql_rollups.OpenMinutes = NoMinutes
-    sql.SqlTelemetry.maintain = lambda _self: None
+    rollups.OpenMinutes = NoMinutes
+    telemetry.KeptTelemetry.maintain = lambda _self: None
     raise SystemExit(app.main(sys.argv[1:]))
