@@ -5,8 +5,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# several runners by default, the browser alone afterwards; PYTEST_ARGS="-n0 -x tests/plant" for the inner loop
-PYTEST_ARGS ?= -n 2 --dist loadgroup
+# more runners than cores, as many tests wait for servers; the browser alone afterwards; the longest first, as
+# tests/conftest.py sorts them; PYTEST_ARGS="-n0 -x tests/plant" for the inner loop
+PYTEST_ARGS ?= -n 4 --dist loadgroup --no-loadscope-reorder
+BROWSER_ARGS ?= -n 0
+# compiled tests are kept: pytest rewrites 200 files, which every runner would do for itself
+unexport PYTHONDONTWRITEBYTECODE
+# `make test REPORT=1` also writes a Markdown report of each of the two runs to tests/reports
+MD_REPORT := $(if $(REPORT),--md-report-auto)
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -16,9 +22,9 @@ run: $(VENV)/.run ## set up everything and serve the demo plant on port 8000
 
 test: $(VENV)/.test services ## set up everything, lint, type-check and run all tests
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not browser"
-	@$(BIN)/python -m pytest -n 0 -m browser
+	@$(BIN)/python -m pytest -n 0 --collect-only -qq > /dev/null & $(BIN)/mypy; found=$$?; wait; exit $$found  # compiles the tests meanwhile
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(MD_REPORT) -m "not browser"
+	@$(BIN)/python -m pytest $(BROWSER_ARGS) $(MD_REPORT) -m browser
 
 unit: $(VENV)/.test ## only the quick tests: no browser, no server process
 	@$(BIN)/python -m pytest -m "not browser and not server and not slow" -q

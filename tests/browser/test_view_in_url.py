@@ -87,7 +87,7 @@ def test_language_and_theme_are_part_of_the_link(chromium: Browser, plant: str) 
     assert page.evaluate("[document.documentElement.lang, document.documentElement.dataset.bsTheme]") == ["zh-TW", "light"]
     expect(page.get_by_role("link", name="深色")).to_be_visible()
     page.get_by_role("link", name="深色").click()
-    page.wait_for_function("document.documentElement.dataset.bsTheme === 'dark'")
+    page.wait_for_function("() => document.documentElement.dataset.bsTheme === 'dark'")
     page.close()
 
 
