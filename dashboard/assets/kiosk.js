@@ -14,7 +14,12 @@
     kept = sessionStorage.getItem(KEY) === token;
   } catch (_) { /* a frame whose storage is shut: memory and the address must do */ }
 
-  function ended() { location.replace("/kiosk?ended=1"); }
+  let isLeaving = false;
+  function ended() { // once: every request of the page learns of it, and a second navigation would abort the first
+    if (isLeaving) return;
+    isLeaving = true;
+    location.replace("/kiosk?ended=1");
+  }
 
   const plainFetch = window.fetch.bind(window);
   window.fetch = async function (input, init) {

@@ -208,6 +208,8 @@
   }
   setTimeout(stay, 3000);
   setInterval(stay, 30000);
+  let isLeaving = false; // once for all requests that were refused: a second navigation would abort the first
+  window.addEventListener("pageshow", function () { isLeaving = false; }); // came back out of the browser's memory
   window.fetch = async function (input, init) {
     const answer = await plainFetch(input, init);
     const path = new URL(input instanceof Request ? input.url : input, location.href).pathname;
@@ -218,6 +220,8 @@
       again.headers = Object.assign({}, init && init.headers, csrf ? { "X-CSRF-TOKEN": decodeURIComponent(csrf[1]) } : {});
       return plainFetch(input, again);
     }
+    if (isLeaving) return answer;
+    isLeaving = true;
     const isWall = document.documentElement.dataset.kiosk; // nobody there can log in
     location.assign(isWall ? "/kiosk?ended=1" : "/login?next=" + encodeURIComponent(location.pathname + location.search));
     return answer;

@@ -131,7 +131,7 @@ def test_a_wall_screen_shows_the_pages_of_its_link_until_that_is_revoked(chromiu
         page.wait_for_timeout(100)  # lets the events in
     assert not witness.complaints, witness.complaints
     server.knock("DELETE", f"/api/v1/kiosk-links/{link['id']}", **root(server))
-    page.wait_for_url("**/kiosk?ended=1", timeout=40_000)
+    expect(page).to_have_url(re.compile(r"/kiosk\?ended=1$"), timeout=40_000)
     expect(page.locator("h1")).to_have_text("This link has ended")
     page.goto(f"http://127.0.0.1:{server.port}/bess?kiosk=1")
     expect(page.locator("h1")).to_have_text("This link has ended")
