@@ -27,6 +27,10 @@ LONGEST = (
 )  # fmt: skip
 """What takes longest comes first, so that no runner is left alone with it in the end (with `--no-loadscope-reorder`)."""
 
+SECOND_TRY = ("api/", "browser/", "datastore/", "server/", "services/")
+"""Tests here drive servers, databases and browsers, on whatever machine CI gets: one that fails is tried once more, and the summary names
+it (RERUN). It is looked into all the same."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One runner per file, as servers and stores are set up for a file; browser tests of the common demo plant go singly. A test that
@@ -37,6 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("xdist_group") is None:
             alone = browser and "server" not in getattr(item, "fixturenames", ())
             item.add_marker(pytest.mark.xdist_group(f"{file}::{getattr(item, 'originalname', item.name)}" if alone else file))
+        if file.startswith(SECOND_TRY):
+            item.add_marker(pytest.mark.flaky(reruns=1))
         if browser and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(300))  # the first one makes the history of a demo plant
         if browser and CHROMIUM is None and not os.environ.get("CI"):
