@@ -20,6 +20,7 @@ CONFIG: Mapping[str, Any] = {
 }
 
 TIME_AXIS: Mapping[str, Any] = {
+    "automargin": False,  # their labels always have room; measuring them draws them twice
     "tickangle": 0,
     "hoverformat": "%Y-%m-%d %H:%M:%S",
     "tickformatstops": [

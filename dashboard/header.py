@@ -10,6 +10,7 @@ import dash_bootstrap_components as dbc
 import orjson
 from dash import html
 
+from dashboard import files
 from dashboard.cards import icon, stores
 from dashboard.page import Scope
 from dashboard.periods import day_of, picks
@@ -42,11 +43,12 @@ CLIENT_WORDS = (
     "wall.offline",
 )
 """Texts the live script writes itself."""
+HERE = ""
+"""The path of links that lead to another view of the same page."""
 
 
 def header(
     site: str,
-    path: str,
     scope: Scope,
     now: int,
     who: str,
@@ -56,7 +58,8 @@ def header(
     compares: bool = False,
 ) -> list[Any]:
     """Site and zone, window, live, alarms (where they may be seen), theme, language, user. `wall` is what a wall screen is told. On a page
-    that `compares`, the calendar also offers a date to compare with."""
+    that `compares`, the calendar also offers a date to compare with. All links are views of the page that is open, so that the header
+    may stay when another one is opened."""
     lang = scope.lang
     words = orjson.dumps({key: word(key, lang) for key in CLIENT_WORDS}).decode()
     marks = {"data-words": words, "data-now": str(now), "data-lang": lang, "data-zone": scope.zone, "data-site": site, **(wall or {})}
@@ -64,18 +67,19 @@ def header(
         html.Div(
             [html.Strong(site), html.Span(zone_text(scope.zone, now), title=f"{word('zone', lang)} {scope.zone}")], className="vd-site"
         ),
-        html.Div(_time(path, scope, now, compares), className="vd-time"),
+        html.Div(_time(scope, now, compares), className="vd-time"),
         html.Div(
             [
-                _pill(path, scope),
+                _pill(scope),
                 _bell() if alarms else None,
-                _look(path, scope),
-                _languages(path, scope),
+                _look(scope),
+                _languages(scope),
                 _user(who, may_login, lang),
             ],
             className="vd-actions",
         ),
         html.Div(id="client", hidden=True, **marks),
+        files.items(lang),
     ]
 
 
@@ -90,11 +94,11 @@ def _bell() -> html.Div:
     return html.Div([*stores("shell-alarms"), html.Div(id={"type": "panel", "id": "shell-alarms"})])
 
 
-def _windows(path: str, scope: Scope) -> html.Div:
+def _windows(scope: Scope) -> html.Div:
     links = [
         html.A(
             word(f"window.{name}", scope.lang),
-            href=scope.link(path, window=name),
+            href=scope.link(HERE, window=name),
             className="vd-segment",
             **{"data-nav": "1", **({"aria-current": "true"} if name == scope.window and not scope.is_fixed else {})},
         )
@@ -103,30 +107,30 @@ def _windows(path: str, scope: Scope) -> html.Div:
     return html.Div(links, className="vd-segments", role="group", **{"aria-label": word("window", scope.lang)})
 
 
-def _time(path: str, scope: Scope, now: int, compares: bool) -> list[Any]:
+def _time(scope: Scope, now: int, compares: bool) -> list[Any]:
     """The period before, the windows up to now, the calendar, the period after, and the way back to now."""
     lang, after = scope.lang, word("period.after", scope.lang)
     ends = {"className": "vd-icon-button", "title": after}
     later = (
-        html.A(icon("chevron-right"), href=scope.aside(path, 1, now), **ends, **{"data-nav": "1", "aria-label": after})
+        html.A(icon("chevron-right"), href=scope.aside(HERE, 1, now), **ends, **{"data-nav": "1", "aria-label": after})
         if scope.is_fixed
         else html.Span(icon("chevron-right"), **ends, **{"aria-disabled": "true", "aria-label": after, "role": "link"})
     )
     before = html.A(
         icon("chevron-left"),
-        href=scope.aside(path, -1, now),
+        href=scope.aside(HERE, -1, now),
         className="vd-icon-button",
         title=word("period.before", lang),
         # the clock goes on after this link was made
         **{"data-nav": "1", "aria-label": word("period.before", lang), **({} if scope.is_fixed else {"data-made": str(now)})},
     )
     back = html.A(
-        word("period.now", lang), href=scope.link(path, window=scope.window), className="vd-icon-button vd-now", **{"data-nav": "1"}
+        word("period.now", lang), href=scope.link(HERE, window=scope.window), className="vd-icon-button vd-now", **{"data-nav": "1"}
     )
-    return [before, _windows(path, scope), _calendar(path, scope, now, compares), later, back if scope.is_fixed else None]
+    return [before, _windows(scope), _calendar(scope, now, compares), later, back if scope.is_fixed else None]
 
 
-def _calendar(path: str, scope: Scope, now: int, compares: bool) -> html.Details:
+def _calendar(scope: Scope, now: int, compares: bool) -> html.Details:
     """Quick choices, a month whose days, weeks and name are links (`calendar.js` fills it), any range, the resolution, a date to compare
     with."""
     lang = scope.lang
@@ -140,7 +144,7 @@ def _calendar(path: str, scope: Scope, now: int, compares: bool) -> html.Details
     links = [
         html.A(
             word(f"pick.{name}", lang),
-            href=scope.link(path, window=scope.window, from_=first.isoformat(), to=last.isoformat()),
+            href=scope.link(HERE, window=scope.window, from_=first.isoformat(), to=last.isoformat()),
             className="vd-chip",
             **{"data-nav": "1"},
         )
@@ -155,7 +159,7 @@ def _calendar(path: str, scope: Scope, now: int, compares: bool) -> html.Details
                 html.Div(links, role="group", className="vd-chips", **{"aria-label": word("pick", lang)}),
             ]
         ),
-        html.Div([*_fields(scope, first, last, compares), _steps(path, scope, now)], className="vd-range"),
+        html.Div([*_fields(scope, first, last, compares), _steps(scope, now)], className="vd-range"),
     ]
     return html.Details([summary, html.Div(parts, className="vd-pop vd-calendar")], className="vd-menu", **{"data-calendar": "1"})
 
@@ -186,7 +190,7 @@ def _fields(scope: Scope, first: tuple[str, str], last: tuple[str, str], compare
     return [*rows, html.Div([zone, button], className="vd-row")]
 
 
-def _steps(path: str, scope: Scope, now: int) -> html.Div:
+def _steps(scope: Scope, now: int) -> html.Div:
     """The resolutions that make sense for this window."""
     lang, window = scope.lang, scope.span(now)
     sensible = [name for name in STEPS if replace(scope, step=name).width(window) is not None]
@@ -194,7 +198,7 @@ def _steps(path: str, scope: Scope, now: int) -> html.Div:
     links = [
         html.A(
             word(f"step.{name or 'auto'}", lang),
-            href=scope.link(path, step=name),
+            href=scope.link(HERE, step=name),
             className="vd-chip",
             **{"data-nav": "1", **({"aria-current": "true"} if name == current else {})},
         )
@@ -236,14 +240,14 @@ def range_text(scope: Scope) -> str:
     return f"{start:%Y-%m-%d %H:%M} – {end.strftime(second)}"
 
 
-def _pill(path: str, scope: Scope) -> html.A:
+def _pill(scope: Scope) -> html.A:
     state = "range" if scope.is_fixed and scope.live else "on" if scope.live else "paused"
     text = word({"range": "live.range", "on": "live.connecting", "paused": "live.paused"}[state], scope.lang)
     marks = {"data-topic": scope.topic("shell"), "data-panel": "shell"} if scope.live else {}
     return html.A(
         [html.Span(className="vd-dot"), html.Span(text, className="vd-pill-text")],
         id="live-pill",
-        href=scope.link(path, live="0" if scope.live else "1"),
+        href=scope.link(HERE, live="0" if scope.live else "1"),
         className="vd-pill",
         role="switch",
         title=word("live.toggle", scope.lang),
@@ -251,22 +255,22 @@ def _pill(path: str, scope: Scope) -> html.A:
     )
 
 
-def _look(path: str, scope: Scope) -> html.A:
+def _look(scope: Scope) -> html.A:
     other = "light" if scope.theme == "dark" else "dark"
     return html.A(
         icon("sun" if other == "light" else "moon-stars"),
-        href=scope.link(path, theme=other),
+        href=scope.link(HERE, theme=other),
         className="vd-icon-button",
         title=f"{word('theme', scope.lang)}: {word(f'theme.{other}', scope.lang)}",
         **{"data-nav": "1", "aria-label": word(f"theme.{other}", scope.lang)},
     )
 
 
-def _languages(path: str, scope: Scope) -> html.Details:
+def _languages(scope: Scope) -> html.Details:
     links = [
         html.A(
             word(f"language.{lang}"),
-            href=scope.link(path, lang=lang),
+            href=scope.link(HERE, lang=lang),
             lang=lang,
             **{"data-nav": "1", **({"aria-current": "true"} if lang == scope.lang else {})},
         )

@@ -14,12 +14,32 @@ from dash.development.base_component import Component
 HTML = "dash_html_components"
 APART = {"MapEl": "map", "ObjectEl": "object"}
 """Elements whose component has another name than its tag."""
+TITLE = "title-"
+"""An id that begins so names a card by its title and is no callback's."""
 Element = list[Any]
 
 
 def plain(content: Any) -> Any:
-    """`content` (a component, text, or a list of them) with everything inert in as few pieces as may be; what has an id, or lives by a
-    script of its own, stays what it was. Nothing is changed in place."""
+    """`content` (a component, text, or a list of them) with everything inert in as few pieces as may be; what has an id that a callback may
+    know, or lives by a script of its own, stays a component. Nothing is changed in place.
+
+    The answer holds dicts and lists alone: with one component in it Dash would look through all of it a second time before writing."""
+    return _spoken(_joined(content))
+
+
+def _spoken(part: Any) -> Any:
+    if isinstance(part, Component):
+        told = part.to_plotly_json()
+        told["props"] = {name: _spoken(value) for name, value in told["props"].items()}
+        return told
+    return [_spoken(one) for one in part] if isinstance(part, (list, tuple)) and _holds(part) else part
+
+
+def _holds(parts: Sequence[Any]) -> bool:
+    return any(isinstance(one, (Component, list, tuple)) for one in parts)
+
+
+def _joined(content: Any) -> Any:
     if isinstance(content, (list, tuple)):
         return list(_runs([one for one in content if one is not None]))
     if not isinstance(content, Component):
@@ -30,7 +50,7 @@ def plain(content: Any) -> Any:
     if content._namespace != HTML or not isinstance(getattr(content, "children", None), (list, tuple, Component)):
         return content
     opened = copy.copy(content)
-    opened.children = plain(content.children)
+    opened.children = _joined(content.children)
     return opened
 
 
@@ -55,7 +75,7 @@ def _runs(parts: Sequence[Any]) -> Iterator[Any]:
         if run:
             yield _piece(run)
             run = []
-        yield plain(part)
+        yield _joined(part)
     if run:
         yield _piece(run)
 
@@ -74,7 +94,7 @@ def _inert(part: Any) -> Any:
 
 def _element(component: Component) -> Element | None:
     """None when something in it needs to be a component."""
-    if component._namespace != HTML or hasattr(component, "id"):
+    if component._namespace != HTML or not str(getattr(component, "id", TITLE)).startswith(TITLE):
         return None
     attributes = {name: value for name, value in component.to_plotly_json()["props"].items() if name != "children" and value is not None}
     if attributes.keys() & {"n_clicks", "disable_n_clicks"}:

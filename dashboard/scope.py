@@ -120,9 +120,9 @@ class Scope:
         return urlencode([(key, str(value)) for key, value in values.items() if value not in (None, "") and value != default.get(key)])
 
     def link(self, path: str, **changes: str | int | None) -> str:
-        """`path` with this scope's query, ready for href."""
+        """`path` with this scope's query, ready for href; without a path the view of the page that is open."""
         query = self.query(**changes)
-        return f"{path}?{query}" if query else path
+        return f"{path}?{query}" if query or not path else path
 
     def elsewhere(self, path: str) -> str:
         """Link to another page: window, language, theme and live go along, the selection stays behind."""

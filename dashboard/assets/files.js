@@ -11,13 +11,25 @@
     return card && card.querySelector(".js-plotly-plot");
   }
 
+  // The items are the same for all panels; a menu gets its own when it is opened, anew when the node has become another panel's.
+  const outfits = new WeakMap();
+  function outfit(menu) {
+    const place = menu.querySelector(".vd-pop"), items = document.querySelector(".vd-files-items");
+    if (!items) return;
+    const look = menu.dataset.files + items.innerHTML;
+    if (outfits.get(place) === look) return;
+    outfits.set(place, look);
+    place.replaceChildren.apply(place, Array.from(items.children, function (item) { return item.cloneNode(true); }));
+    Object.assign(menu.dataset, items.dataset);
+  }
+
   // A card outlives many views: what is asked for is the view in the address bar, as it is at this moment or was when it was paused.
   function complete(menu) {
-    const query = new URLSearchParams(location.search), paused = menu.closest("[data-card]").querySelector("[data-paused]");
+    const query = new URLSearchParams(location.search), paused = menu.closest("section").querySelector("[data-paused]");
     ["theme", "live", "kiosk", "link"].forEach(function (name) { query.delete(name); });
     query.set("at", paused ? paused.dataset.paused : Math.round(window.voltdeckNow ? window.voltdeckNow() : Date.now()));
     if (isRaw(menu)) query.set("raw", "1");
-    menu.querySelectorAll("a[data-path]").forEach(function (link) { link.href = link.dataset.path + "?" + query; });
+    menu.querySelectorAll("a[data-ending]").forEach(function (link) { link.href = "/panels/" + menu.dataset.files + link.dataset.ending + "?" + query; });
     const hasPlot = !!plotOf(menu);
     menu.querySelectorAll('[data-file="png"], [data-file="svg"]').forEach(function (button) { button.hidden = !hasPlot; });
   }
@@ -170,16 +182,24 @@
     copy(menu, button, isCode ? code : target.href);
   }
 
+  // Before it opens, for a key may follow at once; whoever opens it otherwise finds it complete a moment later.
+  function prepare(menu) {
+    outfit(menu);
+    complete(menu);
+  }
+
   document.addEventListener("toggle", function (event) {
-    if (event.target.open && event.target.matches("details.vd-files")) complete(event.target);
+    if (event.target.open && event.target.matches("details.vd-files")) prepare(event.target);
   }, true);
 
   document.addEventListener("click", function (event) {
+    const summary = event.target.closest && event.target.closest(".vd-files > summary");
+    if (summary) prepare(menuOf(summary));
     const one = event.target.closest && event.target.closest("[data-file]");
     const menu = one && menuOf(one);
     if (!menu) return;
     const what = one.dataset.file;
-    if (one.dataset.path) {
+    if (one.dataset.ending) {
       if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
       event.preventDefault();
       file(menu, one);

@@ -349,10 +349,10 @@
     plot.on("plotly_relayout", function (change) {
       const from = change["xaxis.range[0]"], to = change["xaxis.range[1]"];
       if (!zooms || from === undefined || to === undefined) return;
+      const card = plot.closest("[data-card]"), range = { from: stamp(from), to: stamp(to) };
+      if (card) window.voltdeckLead(card.dataset.card, range.from, range.to);
       clearTimeout(zoomTimer);
-      zoomTimer = setTimeout(function () {
-        window.voltdeckShell.change({ from: stamp(from), to: stamp(to) });
-      }, 30);
+      zoomTimer = setTimeout(function () { window.voltdeckShell.change(range); }, 30);
     });
     plot.on("plotly_doubleclick", function () {
       if (zooms && new URLSearchParams(location.search).has("from")) history.back();
@@ -364,9 +364,11 @@
     });
   }
 
+  // To the second, whole minutes without seconds, as the server writes them; plotly shortens midnight to its day.
   function stamp(value) {
-    const text = typeof value === "number" ? new Date(value).toISOString() : String(value).replace(" ", "T");
-    return text.slice(0, 19);
+    const [day, time = ""] = (typeof value === "number" ? new Date(value).toISOString() : String(value)).split(/[ T]/);
+    const clock = (time + "00:00:00".slice(time.length)).slice(0, 8);
+    return day + "T" + (clock.endsWith(":00") ? clock.slice(0, 5) : clock);
   }
 
   // Rows with a `href` open it; the id of the grid is on the element AG Grid lives in.

@@ -5,7 +5,8 @@
   const LOOK = 120;     // how often the next one is thought of while some wait [ms]
   const root = document.documentElement;
   const waiting = new Map();  // panel → {scope: what it is to show, late: not before the others}
-  let timer = 0;
+  const LATER = ["lang", "theme", "live"]; // what follows the window's range in a query as the server writes it (dashboard/scope.py)
+  let timer = 0, last = null, leader = "";
 
   function placeOf(panel) { return document.getElementById(JSON.stringify({ id: panel, type: "panel" })); }
 
@@ -38,6 +39,17 @@
     window.dash_clientside.set_props({ type: "scope", id: panel }, { data: scope });
   }
 
+  // A chart was zoomed: its panel asks for the finer view at once, beside the page's own request; the others follow when it stands.
+  function lead(panel, from, to) {
+    if (!last || !placeOf(panel)) return;
+    const query = Array.from(new URLSearchParams(last.query)).filter(function (one) { return one[0] !== "from" && one[0] !== "to"; });
+    const place = query.findIndex(function (one) { return LATER.includes(one[0]); });
+    query.splice(place < 0 ? query.length : place, 0, ["from", from], ["to", to]);
+    leader = panel;
+    window.dash_clientside.set_props({ type: "scope", id: panel },
+      { data: Object.assign({}, last, { query: new URLSearchParams(query).toString() }) });
+  }
+
   function look(isIdle) {
     Array.from(waiting.keys()).filter(function (panel) { return !waiting.get(panel).late && isNear(panel); }).forEach(ask);
     if (isIdle && waiting.size && !isBusy()) ask(waiting.keys().next().value);
@@ -50,10 +62,14 @@
     await new Promise(function (done) { setTimeout(done); }); // the cards stand in the document then
     waiting.clear();
     const text = JSON.stringify(scope);
+    const isLed = ids.some(function (id, i) { return id.id === leader && JSON.stringify(shown[i]) === text; });
+    last = scope;
+    leader = "";
     const values = ids.map(function (id, i) {
       if (!scope || JSON.stringify(shown[i]) === text) return none;
       const near = isNear(id.id), place = placeOf(id.id);
-      const late = near && !!place && !!place.dataset.current && isSameBut(shown[i], scope);
+      const stays = near && !!place && (place.dataset.current ? isSameBut(shown[i], scope) : !!shown[i] && !!place.closest("#header"));
+      const late = isLed || stays;
       if (near && !late) return scope;
       waiting.set(id.id, { scope: scope, late: late });
       return none;
@@ -63,6 +79,7 @@
   }
 
   addEventListener("scroll", function () { if (waiting.size) look(false); }, { passive: true, capture: true });
+  window.voltdeckLead = lead;
   window.dash_clientside = Object.assign({}, window.dash_clientside);
   window.dash_clientside.voltdeck = Object.assign({}, window.dash_clientside.voltdeck, { fill: fill });
 })();

@@ -5,6 +5,7 @@
   // --- the URL is the view -------------------------------------------------------------------------------------------------
   function go(href) {
     const target = new URL(href, location.href);
+    if (!target.search) target.search = ""; // a question mark alone says nothing
     if (target.href === location.href) return;
     const isOtherPage = target.pathname !== location.pathname;
     history.pushState({}, "", target.href);

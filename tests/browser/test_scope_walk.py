@@ -1,9 +1,10 @@
 """What is looked at, in a real browser: the calendar by keyboard, a walk that a link repeats, all pages on all screens, a phone's menu."""
 
 import re
+import time
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect
+from playwright.sync_api import Browser, Page, Request, TimeoutError, expect
 
 from tests.browser.test_smoke import AXE
 from tests.browser.test_view_in_url import query
@@ -160,3 +161,36 @@ def test_a_bad_link_in_the_browser(desktop: Page, plant: str) -> None:
     expect(desktop.get_by_role("status").first).to_contain_text("unit=99", timeout=20_000)
     expect(desktop.locator("#content .vd-filled").first).to_be_visible()
     expect(desktop.locator("#content .vd-error")).to_have_count(0)
+
+
+def test_a_zoomed_chart_asks_for_its_finer_view_at_once_and_only_once(chromium: Browser, plant: str) -> None:
+    page = opened(chromium, f"{plant}/?live=0")
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if "/_dash-update-component" in request.url:
+            body = request.post_data_json
+            what = body["inputs"][0]["id"]
+            asked.append(what["id"] if isinstance(what, dict) else what)
+
+    chart = page.locator("[data-card=overview-frequency] .nsewdrag").first
+    chart.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
+    traces(page, "overview-frequency")
+    page.wait_for_load_state("networkidle")
+    box = chart.bounding_box()
+    assert box
+    page.on("request", note)
+    x, y = box["x"], box["y"] + box["height"] / 2
+    page.mouse.move(x + box["width"] * 0.3, y)
+    page.mouse.down()
+    page.mouse.move(x + box["width"] * 0.6, y, steps=6)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("from="))
+    until = time.monotonic() + 20
+    while "overview-balance" not in asked:
+        assert time.monotonic() < until, asked
+        page.wait_for_timeout(100)  # lets the events in
+    page.wait_for_function("() => !document.querySelector('#content [data-dash-is-loading=true]')")
+    assert set(asked[:2]) == {"url", "overview-frequency"}, asked  # beside the page's own request
+    assert asked.count("overview-frequency") == 1, asked
+    page.close()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import dash_bootstrap_components as dbc
+import orjson
 from dash import dcc, html, no_update
 
 from dashboard.markup import plain, plainly
@@ -25,14 +26,25 @@ def test_elements_without_an_id_become_one_nested_list() -> None:
 def test_what_has_an_id_or_a_script_of_its_own_stays_a_component_between_pieces() -> None:
     button = html.Button("x", id={"type": "do", "id": "1"}, n_clicks=0)
     shown = plain(html.Div([html.P("a"), "b", button, html.Span(dcc.Store(id="s")), html.P("c")], className="vd"))
-    assert isinstance(shown, html.Div) and shown.className == "vd"
-    first, kept, span, last = shown.children
-    assert tree(first) == [["p", {}, "a"], "b"] and kept is button and isinstance(span, html.Span) and tree(last) == [["p", {}, "c"]]
+    assert (shown["type"], shown["namespace"], shown["props"]["className"]) == ("Div", "dash_html_components", "vd")
+    first, kept, span, last = shown["props"]["children"]
+    assert tree(first) == [["p", {}, "a"], "b"] and tree(last) == [["p", {}, "c"]]
+    assert kept["props"] == {"children": "x", "id": {"type": "do", "id": "1"}, "n_clicks": 0}
+    assert span["type"] == "Span" and span["props"]["children"]["type"] == "Store"
+
+
+def test_a_title_that_names_a_card_is_inert_for_all_its_id() -> None:
+    assert tree(plain(html.H2("SOC", id="title-soc"))) == [["h2", {"id": "title-soc"}, "SOC"]]
 
 
 def test_a_foreign_component_keeps_its_children() -> None:
-    choice = dbc.Label([html.Span("x")])
-    assert plain([choice]) == [choice]
+    (choice,) = plain([dbc.Label([html.Span("x")])])
+    assert (choice["type"], choice["props"]["children"][0]["type"]) == ("Label", "Span")
+
+
+def test_no_component_is_left_for_dash_to_look_for() -> None:
+    content = plain([html.Div([html.Span(dcc.Store(id="s")), dbc.Label([html.Span("x")])], id="a"), dbc.Label(html.Span("y"))])
+    assert b'"Store"' in orjson.dumps(content)
 
 
 def test_nothing_is_changed_in_place() -> None:

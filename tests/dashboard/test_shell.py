@@ -194,6 +194,21 @@ def test_the_same_page_is_not_laid_out_twice(client: FlaskClient) -> None:
     assert "content" in show(client, search="?lang=es", shown=first["shown"]["data"])
 
 
+def test_a_header_that_says_the_same_is_not_sent_again(client: FlaskClient) -> None:
+    first = show(client)
+    other = show(client, "/down", shown=first["shown"]["data"])
+    assert "header" not in other and "content" in other and "nav" in other
+    assert "header" in show(client, "/down", search="?window=7d", shown=other["shown"]["data"])
+    assert "header" in show(client, "/down", search="?lang=es", shown=other["shown"]["data"])
+
+
+def test_the_header_links_to_views_of_whichever_page_is_open(client: FlaskClient) -> None:
+    links = set(re.findall(r"'href': '([^']*)'", str(show(client, search="?unit=2")["header"])))
+    assert "?unit=2&window=7d" in links and all(link.startswith(("?", "/login")) for link in links)
+    back = set(re.findall(r"'href': '([^']*)'", str(show(client, search="?window=7d")["header"])))
+    assert "?" in back, "the view without a query is a link, too"
+
+
 def test_nonsense_in_the_url_is_noted_and_the_shell_lives(client: FlaskClient) -> None:
     shown = show(client, search="?unit=abc&window=2h&from=%00&%ff=1")
     assert "unit, window, from, to" in str(shown["notes"]) and "title-units" in str(shown["content"])
