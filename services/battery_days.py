@@ -8,13 +8,12 @@ a unit follows from its converter and its racks.
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from datastore.ports import Columns, Entry, Numbers
+from datastore.ports import Columns, Numbers
 from datastore.store import Store
 from plant import numbering
 from plant.analysis.battery_day import BatteryDay, Plate, Readings, battery_day, runs
@@ -22,12 +21,12 @@ from plant.analysis.capacity import Swing
 from plant.analysis.chemistry import CHEMISTRIES
 from plant.analysis.energy import usual_interval
 from plant.analysis.resistance import Resistance
-from plant.errors import Conflict
 from plant.metrics import scalars_of
 from plant.model import DAY, HOUR, MINUTE, QUARTER, Device, Kind, Window
-from plant.timeline import day_start, day_starts
+from plant.timeline import day_starts
 from services.fleet import batteries_of
 from services.fleet_devices import capacity_kwh, chemistry
+from services.kept_days import MOST, renew
 from services.studies import Tell
 
 DRAWER = "battery_days"
@@ -41,7 +40,6 @@ HELD = MINUTE
 """How long [ms] a slow quantity (charge, temperature) stands for the readings of a fast one that come after it."""
 DOWN = (0.0, 4.0, 5.0)
 """Modes in which a converter gives no power and a rack is not connected: off, fault, maintenance."""
-MOST = 100_000
 AFRESH = MINUTE
 _SLOW = ("soc", "soh", "temperature", "cell_voltage", "apart", "warmer")
 _METRICS: Mapping[str, tuple[str, ...]] = {
@@ -90,21 +88,14 @@ def plate_of(device: Device) -> Plate:
 
 def study(store: Store, now: int, tell: Tell) -> None:
     """Makes the records that are missing or no longer hold, the newest days first. Runs in the job process."""
-    for battery in batteries(store):
-        signs = _signs(store, battery, now)
-        kept = {entry.at: entry for entry in store.records.entries(DRAWER, battery.device.device_id, limit=MOST)}
-        for place, (start, sign) in enumerate(sorted(signs.items(), reverse=True)):
-            tell(place / len(signs))
-            entry = kept.get(start)
-            if entry is not None and entry.body.get("sign") == sign:
-                continue
-            day = made(store, battery, Window(start, min(day_start(start + DAY + HOUR * 2, store.zone), now)))
-            body = {"sign": sign, **written(day)}
-            device_id = battery.device.device_id
-            with suppress(Conflict):  # another process kept it this very moment
-                store.records.put_entry(
-                    Entry(DRAWER, f"{device_id}@{start}", device_id, "day", start, body, entry.version if entry else 0)
-                )
+    found = batteries(store)
+    for place, battery in enumerate(found):
+
+        def body(window: Window, battery: Battery = battery) -> dict[str, Any]:
+            return written(made(store, battery, window))
+
+        tell(place / len(found))
+        renew(store, DRAWER, battery.device.device_id, _signs(store, battery, now), body, now)
 
 
 def days(store: Store, device_id: str, window: Window) -> list[BatteryDay]:

@@ -3,25 +3,23 @@ wear and the ledger of their imbalance at rest are written from. A record is mad
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from datastore.ports import Entry, Instants, Numbers
+from datastore.ports import Instants, Numbers
 from datastore.store import Store
 from plant import numbering
 from plant.analysis.rack_day import Minutes, RackDay, looks, rack_day, settled_in
-from plant.errors import Conflict
 from plant.model import DAY, HOUR, MINUTE, Device, Kind, Window
-from plant.timeline import day_start, day_starts
+from plant.timeline import day_starts
+from services.kept_days import MOST, renew
 from services.studies import Tell
 
 DRAWER = "rack_days"
 VERSION = 1
 """Of the way in which records are made: those of another are made again."""
-MOST = 100_000
 _METRICS = ("soc", "current", "power", "cell_voltage_diff", "cell_temp_diff")
 
 
@@ -51,17 +49,12 @@ def study(store: Store, now: int, tell: Tell) -> None:
     """Makes the records that are missing or no longer hold, the newest days first. Runs in the job process."""
     found = units(store)
     for place, (unit, racks) in enumerate(found.items()):
-        signs = _signs(store, racks, now)
-        kept = {entry.at: entry for entry in store.records.entries(DRAWER, unit, limit=MOST)}
-        for start, sign in sorted(signs.items(), reverse=True):
-            tell(place / len(found))
-            entry = kept.get(start)
-            if entry is not None and entry.body.get("sign") == sign:
-                continue
-            day = made(store, racks, Window(start, min(day_start(start + DAY + HOUR * 2, store.zone), now)))
-            body = {"sign": sign, **written(day)}
-            with suppress(Conflict):  # another process kept it this very moment
-                store.records.put_entry(Entry(DRAWER, f"{unit}@{start}", unit, "day", start, body, entry.version if entry else 0))
+
+        def body(window: Window, racks: Sequence[Device] = racks) -> dict[str, Any]:
+            return written(made(store, racks, window))
+
+        tell(place / len(found))
+        renew(store, DRAWER, unit, _signs(store, racks, now), body, now)
 
 
 def days(store: Store, unit: str, window: Window) -> list[UnitDay]:

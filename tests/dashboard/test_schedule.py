@@ -40,8 +40,19 @@ def looking_at(hour: int, **more: Any) -> Scope:
     return replace(SCOPE, start=at(hour), end=at(hour + 1), **more)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
+    """The morning for all who only look at it."""
+    yield from morning()
+
+
+@pytest.fixture
+def own() -> Iterator[Store]:
+    """A morning of the test's own, which it may change."""
+    yield from morning()
+
+
+def morning() -> Iterator[Store]:
     """One morning of 5 MW dReg0.5 at 60 Hz (band ±9 % = ±450 kW):
 
     - 08 h: 0 kW throughout: rate 100, index 1, 350 · 5 = 1,750
@@ -102,14 +113,14 @@ def test_a_second_nobody_measured_in_the_running_hour_is_missing_at_once(store: 
     assert (shown["rate"].value, shown["rate"].tone) == (0.0, "alarm")
 
 
-def test_without_awards_there_are_dashes(store: Store) -> None:
-    for event in store.records.events(DAY):
+def test_without_awards_there_are_dashes(own: Store) -> None:
+    for event in own.records.events(DAY):
         assert event.index is not None
-        store.records.drop_event(event.index)
+        own.records.drop_event(event.index)
     settled.forget()
-    shown = {tile.key: tile for tile in awarded.tiles(store, SCOPE)}
+    shown = {tile.key: tile for tile in awarded.tiles(own, SCOPE)}
     assert {key: tile.value for key, tile in shown.items()} == dict.fromkeys(shown)
-    assert awarded.week_table(store, SCOPE).is_empty
+    assert awarded.week_table(own, SCOPE).is_empty
 
 
 # -- calendar ------------------------------------------------------------------------------------------------------------------
@@ -198,15 +209,15 @@ def test_the_running_hour_grows_second_by_second(store: Store) -> None:
     assert execution.hour_frame(store, looking_at(9)) is None
 
 
-def test_power_stands_against_the_band_of_the_award(store: Store) -> None:
-    table = execution.power_table(store, looking_at(9))
+def test_power_stands_against_the_band_of_the_award(own: Store) -> None:
+    table = execution.power_table(own, looking_at(9))
     at_, kw, middle, lower, upper, hz = (np.asarray(table.columns[name]) for name in table.columns)
     heard = np.isfinite(kw)
     assert set(hz[heard]) == {60.0}
     assert (set(lower[heard]), set(upper[heard]), set(middle[heard])) == ({-450.0}, {450.0}, {0.0})
     # six seconds of 730 kW in two buckets of six seconds or more: the mean keeps their energy
     assert np.nansum(kw) * np.median(np.diff(at_)) / 1000 == pytest.approx(6 * 730.0, rel=1e-6)
-    frame = execution.power_frame(store, SCOPE)
+    frame = execution.power_frame(own, SCOPE)
     assert frame is not None
     assert frame["extend"]["y"] == [0, 0, 60.0]
 
@@ -278,14 +289,14 @@ def test_the_tables_carry_the_same_sums(store: Store) -> None:
     assert [title for _, title, _ in month.more["sheet"].columns][-2] == "Total NT$"
 
 
-def test_late_readings_and_changed_awards_are_in_the_next_look(store: Store) -> None:
-    assert income.hours_table(store, SCOPE).columns["rate"][5] == 0.0
+def test_late_readings_and_changed_awards_are_in_the_next_look(own: Store) -> None:
+    assert income.hours_table(own, SCOPE).columns["rate"][5] == 0.0
     gap = [("site", at(10.25) + n * SECOND, NOW, 0, 60.0, 0.0) for n in range(5)]
-    store.telemetry.append([Block("site", ("frequency", "active_power"), gap)])
-    later = replace(store, clock=lambda: NOW + 31 * SECOND)
+    own.telemetry.append([Block("site", ("frequency", "active_power"), gap)])
+    later = replace(own, clock=lambda: NOW + 31 * SECOND)
     assert income.hours_table(later, SCOPE).columns["rate"][5] == 100.0
-    (event,) = store.records.events(Window(at(9), at(10)))
-    store.records.put_events([replace(event, power=10.0)])
+    (event,) = own.records.events(Window(at(9), at(10)))
+    own.records.put_events([replace(event, power=10.0)])
     # 730 kW are 7.3 % of 10 MW: inside
     assert income.hours_table(later, SCOPE).columns["total"][4] == pytest.approx(100 * 10 + 350 * 10)
 
@@ -314,14 +325,14 @@ def test_the_account_of_the_month_line_by_line(store: Store) -> None:
     assert how["Participation fee"] == "8,847 + 400 × 7.5 MW + 100 × 1; Taipower (2026-01-01)"
 
 
-def test_capability_tests_have_a_verdict_or_say_how_one_comes_in(store: Store) -> None:
-    empty = account.trial_table(store, SCOPE)
+def test_capability_tests_have_a_verdict_or_say_how_one_comes_in(own: Store) -> None:
+    empty = account.trial_table(own, SCOPE)
     assert empty.is_empty
     assert "No capability test" in str(awards.trials(empty, SCOPE))
-    award(store, 4, mode="full_power")
+    award(own, 4, mode="full_power")
     rows = [("site", at(4) + n * SECOND, NOW, 0, 60.0, 5000.0) for n in range(899)]
-    store.telemetry.append([Block("site", ("frequency", "active_power"), rows)])
-    row = {name: column[0] for name, column in account.trial_table(store, SCOPE).columns.items()}
+    own.telemetry.append([Block("site", ("frequency", "active_power"), rows)])
+    row = {name: column[0] for name, column in account.trial_table(own, SCOPE).columns.items()}
     assert (row["verdict"], row["failing"], row["worst"]) == ("failed", 3600.0 - 899.0, 0.0)
     assert row["where"] == "04:14:59–04:59:59"
     assert row["why"] == "Seconds at 95 or less, or silent."
@@ -360,11 +371,11 @@ def test_a_replay_that_makes_no_sense_is_as_it_was(store: Store, name: str, text
     assert income.what_if_table(store, looking_at(9, product="dreg0.5", **{name: text})).columns["other rate"][0] == 94.0
 
 
-def test_the_same_seconds_under_the_other_curve(store: Store) -> None:
+def test_the_same_seconds_under_the_other_curve(own: Store) -> None:
     # at 59.90 Hz the wide curve wants 10.8 … 22.6 %, the narrow one 31.7 … 37.7 %: 1,000 kW of 5 MW are 20 %, 11.67 % below it
     rows = [("site", at(8) + n * SECOND, NOW, 0, 59.90, 1000.0) for n in range(3600)]
-    store.telemetry.append([Block("site", ("frequency", "active_power"), rows)])
-    later = replace(store, clock=lambda: NOW + 31 * SECOND)
+    own.telemetry.append([Block("site", ("frequency", "active_power"), rows)])
+    later = replace(own, clock=lambda: NOW + 31 * SECOND)
     table = income.what_if_table(later, looking_at(8))  # without a product asked for: the curve that was not bid
     row = {name: column[0] for name, column in table.columns.items()}
     assert (row["rate"], row["would"], row["other rate"], row["other index"]) == (100.0, "dReg0.25 5 MW", 88.0, 0.0)
@@ -442,27 +453,27 @@ def act(client: Any, what: str, about: str, **values: str) -> Any:
 FORM = {"mode": "dreg", "quote_code": "DREG05", "start": "2026-11-21T20:00", "hours": "2", "power": "6", "price": "50", "transfer": "0"}
 
 
-def test_an_operator_adds_and_removes_awards_and_the_audit_says_who(store: Store) -> None:
-    client = serve(store, "operator")
+def test_an_operator_adds_and_removes_awards_and_the_audit_says_who(own: Store) -> None:
+    client = serve(own, "operator")
     answer = act(client, "add", "", **FORM)
     assert "2 hours added from 2026-11-21 20:00" in answer.text
-    added = store.records.events(Window(at(20), at(22)))
+    added = own.records.events(Window(at(20), at(22)))
     assert [(event.time_start, event.power, event.price, event.quote_code) for event in added] == [
         (at(20), 6.0, 50.0, "DREG05"), (at(21), 6.0, 50.0, "DREG05"),
     ]  # fmt: skip
     assert "overlaps" in act(client, "add", "", **FORM).text
     assert "The award of 2026-11-21 20:00 was removed" in act(client, "remove", str(added[0].index)).text
-    assert len(store.records.events(Window(at(20), at(22)))) == 1
-    assert [(who, what) for _, who, what, _ in store.records.audit_log(5)] == [("ann", "award removed"), ("ann", "awards added")]
+    assert len(own.records.events(Window(at(20), at(22)))) == 1
+    assert [(who, what) for _, who, what, _ in own.records.audit_log(5)] == [("ann", "award removed"), ("ann", "awards added")]
 
 
 @pytest.mark.parametrize("role", ["viewer", "analyst"])
-def test_others_are_refused_and_nothing_changes(store: Store, role: str) -> None:
-    client = serve(store, role)
+def test_others_are_refused_and_nothing_changes(own: Store, role: str) -> None:
+    client = serve(own, role)
     assert "Changing awards is for operators" in act(client, "add", "", **FORM).text
-    (event,) = store.records.events(Window(at(9), at(10)))
+    (event,) = own.records.events(Window(at(9), at(10)))
     assert "Changing awards is for operators" in act(client, "remove", str(event.index)).text
-    assert len(store.records.events(DAY)) == 9
+    assert len(own.records.events(DAY)) == 9
     assert panel(client, "schedule-desk").status_code == 204
 
 
