@@ -328,6 +328,7 @@ def _judge_limits(watch: _Watch, reading: Latest, now: int, found: dict[str, Con
             value = None
         if not timers and (value is None or rule.low < value < rule.high):
             continue  # nearly always: nothing is counting, nothing is out of line
+        worst = None
         for limit in rule.limits:
             # silence says nothing about the value: timers keep their state and lose their count
             wanted = None if value is None or watch.silent else limit.wanted(value)
@@ -336,7 +337,8 @@ def _judge_limits(watch: _Watch, reading: Latest, now: int, found: dict[str, Con
                 timers.pop(limit, None)
             else:
                 timers[limit] = timer
-        worst = next((limit for limit in rule.limits if timers.get(limit, IDLE).active), None)
+            if worst is None and timer.active:
+                worst = limit
         if worst is not None:
             found[worst.code] = limit_condition(worst, worst.threshold if value is None else value, watch.who)
 

@@ -38,6 +38,10 @@ class Limit:
     clear: float
     inclusive: bool = False
 
+    def __hash__(self) -> int:
+        """Of the code alone, which Python remembers: limits are looked up many thousand times a second."""
+        return hash(self.code)
+
     def wanted(self, value: float) -> bool | None:
         """True = violated, False = over, None = inside the dead band: stay as it is."""
         distance = self.side * (value - self.threshold)

@@ -9,6 +9,7 @@ from datastore.open import open_store
 from plant.metrics import scalars_of
 from plant.model import DAY, HOUR, Alarm, Block, Device
 from services.alarming import AlarmWatch
+from tests.pace import on_this_machine
 
 START = 1_769_256_600_000
 CALM = {"soc": 50.0, "cell_max_temp": 30.0, "cell_min_temp": 25.0, "cell_max_voltage": 3.3}
@@ -267,7 +268,7 @@ def test_a_step_over_a_plant_of_178_devices_costs_at_most_ten_milliseconds(plant
         spent.append(time.thread_time() - started)
         plant.now += 1000
     print(f"\nmedian step {sorted(spent)[7] * 1000:.2f} ms, best {min(spent) * 1000:.2f} ms, open alarms {len(plant.open)}")
-    assert min(spent) <= 0.010
+    assert min(spent) <= on_this_machine(0.010)
 
 
 # --- neighbours, branches, rhythm
