@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # more runners than cores, as many tests wait for servers; the browser alone afterwards; the longest first, as
 # tests/conftest.py sorts them; PYTEST_ARGS="-n0 -x tests/plant" for the inner loop
-PYTEST_ARGS ?= -n 4 --dist loadgroup --no-loadscope-reorder
+PYTEST_ARGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 BROWSER_ARGS ?= -n 0
 # compiled tests are kept: pytest rewrites 200 files, which every runner would do for itself
 unexport PYTHONDONTWRITEBYTECODE

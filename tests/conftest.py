@@ -20,10 +20,11 @@ def pytest_report_header() -> list[str]:
 
 
 LONGEST = (
-    "datastore/test_server_faults.py", "api/test_openapi.py", "server/test_two_processes.py", "datastore/test_crash_points.py",
-    "datastore/test_any_order.py", "datastore/test_migrations.py", "datastore/test_mongo_faults.py", "datastore/test_spool_faults.py",
-    "datastore/test_records_shared.py", "services/test_demo.py", "server/test_mqtt_takeover.py", "datastore/test_redis_live.py",
-    "browser/test_smoke.py", "browser/test_access.py",
+    "datastore/test_telemetry_contract.py", "api/test_openapi.py", "datastore/test_server_faults.py", "datastore/test_records_contract.py",
+    "server/test_two_processes.py", "datastore/test_migrations.py", "datastore/test_crash_points.py", "server/test_bad_plants.py",
+    "services/test_demo.py", "datastore/test_mongo_faults.py", "api/test_exports.py", "datastore/test_records_shared.py",
+    "api/test_fuzz.py", "plant/test_simulation.py", "datastore/test_spool_faults.py", "api/test_access.py", "api/test_store_down.py",
+    "datastore/test_any_order.py", "server/test_mqtt_takeover.py", "datastore/test_redis_live.py",
 )  # fmt: skip
 """What takes longest comes first, so that no runner is left alone with it in the end (with `--no-loadscope-reorder`)."""
 
@@ -33,14 +34,11 @@ it (RERUN). It is looked into all the same."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One runner per file, as servers and stores are set up for a file; browser tests of the common demo plant go singly. A test that
-    says a group of its own (`xdist_group`) stays with that."""
+    """Second tries, limits, what is missing, and the order. One runner takes a whole file (`--dist loadfile`), as servers and stores are
+    set up for a file."""
     for item in items:
         file = Path(item.fspath).relative_to(Path(__file__).parent).as_posix()
         browser = item.get_closest_marker("browser") is not None
-        if item.get_closest_marker("xdist_group") is None:
-            alone = browser and "server" not in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group(f"{file}::{getattr(item, 'originalname', item.name)}" if alone else file))
         if file.startswith(SECOND_TRY):
             item.add_marker(pytest.mark.flaky(reruns=1))
         if browser and item.get_closest_marker("timeout") is None:

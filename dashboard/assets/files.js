@@ -16,7 +16,7 @@
   function outfit(menu) {
     const place = menu.querySelector(".vd-pop"), items = document.querySelector(".vd-files-items");
     if (!items) return;
-    const look = menu.dataset.files + items.innerHTML;
+    const look = menu.dataset.files + items.textContent;
     if (outfits.get(place) === look) return;
     outfits.set(place, look);
     place.replaceChildren.apply(place, Array.from(items.children, function (item) { return item.cloneNode(true); }));

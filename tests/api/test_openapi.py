@@ -274,7 +274,7 @@ def test_the_server_does_what_it_says(described, path, method, mode):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("part", [pytest.param(part, marks=pytest.mark.xdist_group(f"edges-{part}")) for part in range(PARTS)])
+@pytest.mark.parametrize("part", range(PARTS))
 def test_no_edge_of_a_schema_is_answered_otherwise_than_it_says(plant, part):
     """Every bound, type, missing and repeated field, header and method, one at a time: some 10,000 requests in all."""
     from schemathesis.engine import Status, from_schema

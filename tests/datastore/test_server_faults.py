@@ -51,12 +51,7 @@ class Kind:
     server: Server
 
 
-def _apart(name: str) -> Any:
-    """A parameter whose tests one runner has for itself."""
-    return pytest.param(name, marks=pytest.mark.xdist_group(f"faults-{name}"))
-
-
-@pytest.fixture(scope="module", params=[*map(_apart, SERVERS)])
+@pytest.fixture(scope="module", params=list(SERVERS))
 def running(request: pytest.FixtureRequest) -> Iterator[Kind]:
     with SERVERS[request.param]() as server:
         yield Kind(request.param, server)
@@ -430,7 +425,7 @@ DISKS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", [*map(_apart, DISKS)])
+@pytest.mark.parametrize("name", list(DISKS))
 def test_a_full_disk_loses_nothing_and_readings_go_on_when_it_is_larger(name: str, disk: Path, tmp_path: Path) -> None:
     size, start = DISKS[name]
     remount(disk, f"size={size}")

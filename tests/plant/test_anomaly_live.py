@@ -8,6 +8,7 @@ import pytest
 
 from plant.analysis.anomaly.live import CODES, Sentinel
 from plant.model import Quality
+from tests.pace import on_this_machine
 
 START = 1_788_220_800_000
 CALM = {"soc": 50.0, "voltage": 830.0, "current": 60.0, "cell_max_temp": 27.0, "cell_avg_temp": 26.0, "cell_avg_voltage": 3.29}
@@ -147,5 +148,5 @@ def test_144_racks_cost_less_than_three_percent_of_a_core() -> None:
         begin = time.process_time()
         racks.sentinel.judge(latest, racks.parents, now)
         costs.append(time.process_time() - begin)
-    assert sorted(costs)[len(costs) // 2] < 0.030
+    assert sorted(costs)[len(costs) // 2] < on_this_machine(0.030)
     print(f"{1000 * sorted(costs)[6]:.1f} ms")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from plant import rules
 from plant.analysis import settlement as s
 from plant.model import HOUR, ScheduleEvent
+from tests.pace import on_this_machine
 
 NOON = 1_704_081_600_000  # 2024-01-01T04:00:00Z, noon in Taipei
 NARROW, WIDE, EDREG = (rules.version(name, NOON) for name in ("dreg0.25", "dreg0.5", "edreg"))
@@ -259,7 +260,7 @@ def test_a_day_is_scored_in_twenty_milliseconds():
         start = time.thread_time()
         s.rolled(s.scores(WIDE, hz, kw, 5.0), 4)
         taken.append(time.thread_time() - start)
-    assert min(taken) < 0.020
+    assert min(taken) < on_this_machine(0.020)
 
 
 def test_an_award_is_judged_by_its_quote_code_else_by_its_mode():
